@@ -1,0 +1,63 @@
+/* How it works
+ * ------------
+ *
+ * Slot s holds what is due at the ticks t with t % n_slots == s.  'tick' is
+ * the last one that was emptied; adds go to the n_slots - 1 slots after it, so
+ * a slot never mixes two rounds.
+ *
+ *      tick                    tick + n_slots - 1 (the horizon)
+ *       |  +1  +2  +3  ...      |
+ *
+ * When the caller was away for more than a round, every slot is visited once
+ * and no more.
+ */
+
+#include "base/wheel.h"
+
+void
+insp_wheel_init(struct insp_wheel *w, struct insp_ilink *links,
+                uint32_t first_slot, uint32_t n_slots, uint32_t now)
+{
+    w->links = links;
+    w->first_slot = first_slot;
+    w->mask = n_slots - 1;
+    w->tick = now;
+    for (uint32_t i = 0; i < n_slots; i++) {
+        insp_ilist_init(links, first_slot + i);
+    }
+}
+
+void
+insp_wheel_add(struct insp_wheel *w, uint32_t i, uint32_t due)
+{
+    int32_t ahead = (int32_t) (due - w->tick);
+    uint32_t by = ahead < 1 ? 1 : INSP_MIN((uint32_t) ahead, w->mask);
+
+    insp_ilist_push_back(w->links, w->first_slot + ((w->tick + by) & w->mask),
+                         i);
+}
+
+void
+insp_wheel_remove(struct insp_wheel *w, uint32_t i)
+{
+    insp_ilist_remove(w->links, i);
+}
+
+uint32_t
+insp_wheel_pop(struct insp_wheel *w, uint32_t now)
+{
+    if ((int32_t) (now - w->tick) > (int32_t) w->mask + 1) {
+        w->tick = now - (w->mask + 1);
+    }
+    while ((int32_t) (now - w->tick) > 0) {
+        uint32_t slot = w->first_slot + ((w->tick + 1) & w->mask);
+        uint32_t i = w->links[slot].next;
+
+        if (i != slot) {
+            insp_ilist_remove(w->links, i);
+            return i;
+        }
+        w->tick++;
+    }
+    return INSP_WHEEL_NONE;
+}

@@ -1,0 +1,140 @@
+/* Key
+ * ===
+ *
+ * What tells one connection from another: zone, IP version, protocol, and
+ * the two sides (address and port) in canonical order, so that both
+ * directions have one key.  The direction of a packet is the side that sent
+ * it: 0 or 1.
+ *
+ * Above:    flow/table.h, engine/.   Below:  packet/packet.h, base/hash.h.
+ * Threads:  no state.
+ * Memory:   plain values without padding: may be compared with memcmp().
+ * Time:     none.
+ * Fails:    never.
+ *
+ * ICMP and ICMPv6: for queries and replies (echo, timestamp, ...) both ports
+ * are the identifier; for all others both are type << 8 | code.  IPv4
+ * addresses are stored as ::ffff:a.b.c.d.
+ */
+
+#ifndef INSP_FLOW_KEY_H
+#define INSP_FLOW_KEY_H 1
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "packet/packet.h"
+
+enum insp_zone_kind {
+    INSP_ZONE_EXPLICIT,         /* a: zone= of the action, else tunnel key or
+                                 * 0; vlan: VLAN id. */
+    INSP_ZONE_PAIR,             /* a < b: port ids; vlan: of a trunk. */
+    INSP_ZONE_PORT,             /* a: port id; vlan: the port's. */
+    INSP_ZONE_BRIDGE,           /* a: bridge id; b: tunnel key; vlan. */
+    INSP_ZONE_GROUP,            /* a: port id of the sender; vlan. */
+    INSP_N_ZONE_KINDS
+};
+
+struct insp_zone {
+    uint32_t a;
+    uint32_t b;
+    uint16_t vlan;
+    uint8_t kind;               /* enum insp_zone_kind. */
+    uint8_t zero;
+};
+
+struct insp_key {
+    uint8_t addr[2][16];
+    uint16_t port[2];
+    struct insp_zone zone;
+    uint8_t ip_version;         /* 4, 6; 0: a remainder, see below. */
+    uint8_t proto;
+    uint16_t zero;
+};
+
+#define INSP_KEY_WORDS 6        /* 64-bit words that the hash covers... */
+_Static_assert(sizeof(struct insp_key) == 52, "no padding");
+
+static inline uint32_t
+insp_key_hash(const struct insp_key *key, const struct insp_hash_key *secret)
+{
+    uint64_t hash = insp_hash_words(key, INSP_KEY_WORDS, secret);
+    uint32_t rest;              /* ... and these last four bytes. */
+
+    memcpy(&rest, (const uint8_t *) key + 8 * INSP_KEY_WORDS, sizeof rest);
+    hash = insp_hash_fold(hash ^ rest, secret->k[2]);
+    return (uint32_t) (hash ^ hash >> 32);
+}
+
+static inline uint64_t
+insp_key_word(const struct insp_key *key, size_t i)
+{
+    uint64_t word;
+
+    memcpy(&word, (const uint8_t *) key + 8 * i, sizeof word);
+    return word;
+}
+
+/* Word by word: a call of memcmp() would cost more than the comparison. */
+static inline bool
+insp_key_equal(const struct insp_key *a, const struct insp_key *b)
+{
+    uint64_t differs = insp_key_word(a, 0) ^ insp_key_word(b, 0);
+    uint32_t x;
+    uint32_t y;
+
+    differs |= insp_key_word(a, 1) ^ insp_key_word(b, 1);
+    differs |= insp_key_word(a, 2) ^ insp_key_word(b, 2);
+    differs |= insp_key_word(a, 3) ^ insp_key_word(b, 3);
+    differs |= insp_key_word(a, 4) ^ insp_key_word(b, 4);
+    differs |= insp_key_word(a, 5) ^ insp_key_word(b, 5);
+    memcpy(&x, (const uint8_t *) a + 8 * INSP_KEY_WORDS, sizeof x);
+    memcpy(&y, (const uint8_t *) b + 8 * INSP_KEY_WORDS, sizeof y);
+    return !(differs | (x ^ y));
+}
+
+/* Why a packet has no connection.  A remainder is kept in the connection
+ * table under a key with ip_version 0, proto = the reason, port[0] = the
+ * ethertype, addr[0][0..3] and addr[0][4..7] = port ids in and out (host
+ * order, see insp_key_remainder_ports()), and always direction 0. */
+enum insp_remainder {
+#define INSP_REMAINDER(NAME, WORD, TEXT) INSP_REMAINDER_##NAME,
+#include "flow/remainder.def"
+#undef INSP_REMAINDER
+    INSP_N_REMAINDERS
+};
+
+const char *insp_remainder_word(enum insp_remainder);
+
+/* The key of a packet that parsed as INSP_PACKET_OK, and the side (0 or 1)
+ * that sent it. */
+unsigned int insp_key_from_packet(struct insp_key *, const struct insp_packet *,
+                                  const struct insp_zone *);
+
+/* The same from a tuple that connection tracking remembers: the original
+ * direction before NAT.  Addresses are 4 or 16 bytes by 'ip_version'.
+ * Returns the side that sent the *original* direction. */
+unsigned int insp_key_from_tuple(struct insp_key *, uint8_t ip_version,
+                                 uint8_t proto, const uint8_t *src,
+                                 const uint8_t *dst, uint16_t src_port,
+                                 uint16_t dst_port, const struct insp_zone *);
+
+void insp_key_remainder(struct insp_key *, enum insp_remainder,
+                        uint16_t ethertype, uint32_t in_port,
+                        uint32_t out_port, const struct insp_zone *);
+
+static inline bool
+insp_key_is_remainder(const struct insp_key *key)
+{
+    return !key->ip_version;
+}
+
+static inline void
+insp_key_remainder_ports(const struct insp_key *key, uint32_t *in_port,
+                         uint32_t *out_port)
+{
+    memcpy(in_port, &key->addr[0][0], sizeof *in_port);
+    memcpy(out_port, &key->addr[0][4], sizeof *out_port);
+}
+
+#endif /* flow/key.h */

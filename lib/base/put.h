@@ -84,7 +84,11 @@ insp_put_be(struct insp_put *p, uint64_t value, size_t size)
 static inline void
 insp_put_u8(struct insp_put *p, uint8_t value)
 {
-    insp_put_be(p, value, 1);
+    uint8_t *to = insp_put_reserve(p, 1);
+
+    if (to) {
+        *to = value;
+    }
 }
 
 static inline void

@@ -1,0 +1,121 @@
+# The inspector: no header of Open vSwitch, one block a room (see lib/LAYERS).
+noinst_LIBRARIES += lib/libinsp.a
+
+lib_libinsp_a_SOURCES =
+
+# base
+lib_libinsp_a_SOURCES += \
+	lib/base/compiler.h \
+	lib/base/cursor.h \
+	lib/base/epoch.c \
+	lib/base/epoch.h \
+	lib/base/faults.c \
+	lib/base/faults.h \
+	lib/base/hash.h \
+	lib/base/host-stdio.c \
+	lib/base/host.h \
+	lib/base/ilist.h \
+	lib/base/log.c \
+	lib/base/put.h \
+	lib/base/ring.c \
+	lib/base/ring.h \
+	lib/base/stack.h \
+	lib/base/wheel.c \
+	lib/base/wheel.h
+
+# packet
+lib_libinsp_a_SOURCES += \
+	lib/packet/eth.h \
+	lib/packet/ext.c \
+	lib/packet/ext.h \
+	lib/packet/ip4.h \
+	lib/packet/ip6.h \
+	lib/packet/l4.h \
+	lib/packet/packet.c \
+	lib/packet/packet.def \
+	lib/packet/packet.h
+
+# flow
+lib_libinsp_a_SOURCES += \
+	lib/flow/begin.c \
+	lib/flow/control.c \
+	lib/flow/count.c \
+	lib/flow/end.def \
+	lib/flow/evict.c \
+	lib/flow/fragment.c \
+	lib/flow/fragment.h \
+	lib/flow/key.c \
+	lib/flow/key.h \
+	lib/flow/quota.c \
+	lib/flow/quota.h \
+	lib/flow/remainder.def \
+	lib/flow/report.c \
+	lib/flow/table-private.h \
+	lib/flow/table.c \
+	lib/flow/table.h \
+	lib/flow/tcp.c \
+	lib/flow/tcp.h
+
+# rule
+lib_libinsp_a_SOURCES += \
+	lib/rule/policy.c \
+	lib/rule/policy.h
+
+# record
+lib_libinsp_a_SOURCES += \
+	lib/record/community-id.c \
+	lib/record/fields.c \
+	lib/record/fields.h \
+	lib/record/record.c \
+	lib/record/record.def \
+	lib/record/record.h
+
+# export
+lib_libinsp_a_SOURCES += \
+	lib/export/dial.c \
+	lib/export/dial.h \
+	lib/export/directory.c \
+	lib/export/directory.h \
+	lib/export/drain.c \
+	lib/export/drain.h \
+	lib/export/ipfix-read.c \
+	lib/export/ipfix-read.h \
+	lib/export/ipfix.c \
+	lib/export/ipfix.h \
+	lib/export/json-check.c \
+	lib/export/json-check.h \
+	lib/export/json.c \
+	lib/export/json.h \
+	lib/export/queue.c \
+	lib/export/queue.h \
+	lib/export/tls.c \
+	lib/export/tls.h \
+	lib/export/uplink.c \
+	lib/export/uplink.h \
+	lib/export/utf8.c \
+	lib/export/utf8.h
+
+# engine
+lib_libinsp_a_SOURCES += \
+	lib/engine/apply.c \
+	lib/engine/control.c \
+	lib/engine/engine.c \
+	lib/engine/engine.h \
+	lib/engine/event.def \
+	lib/engine/exporter.c \
+	lib/engine/internal.h \
+	lib/engine/port.c \
+	lib/engine/report.c \
+	lib/engine/request.c \
+	lib/engine/snapshot.c \
+	lib/engine/stage.c \
+	lib/engine/stats.c \
+	lib/engine/worker.c
+
+# config
+lib_libinsp_a_SOURCES += \
+	lib/config/columns.def \
+	lib/config/config.c \
+	lib/config/config.h
+
+EXTRA_DIST += lib/LAYERS

@@ -1,0 +1,319 @@
+/* Putting a configuration in force, on the control thread.
+ *
+ *     1. ports: identities go to the exporter before any record names them
+ *     2. inspectors: found or begun by id; another table size or time-out
+ *        means another table, the old one is emptied beside it
+ *     3. uplinks to the drain
+ *     4. a new snapshot, published with one store; what only the old one
+ *        referred to waits for a grace period */
+
+#include "engine/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS UINT64_C(1000000)
+
+static void
+retire(struct insp_engine *engine, struct insp_snapshot *snapshot,
+       struct insp_policy *policy)
+{
+    struct insp_retired *retired;
+
+    if (!snapshot && !policy) {
+        return;
+    }
+    retired = malloc(sizeof *retired);
+    if (!retired) {
+        /* Better a leak than a worker with a dangling pointer. */
+        insp_log(&engine->host, INSP_LOG_ERROR,
+                 "no memory to retire a snapshot: it is never freed");
+        return;
+    }
+    retired->snapshot = snapshot;
+    retired->policy = policy;
+    retired->ticket = insp_epoch_ticket(&engine->epoch);
+    retired->next = engine->retired;
+    engine->retired = retired;
+}
+
+void
+insp_reclaim(struct insp_engine *engine)
+{
+    struct insp_retired **at = &engine->retired;
+
+    while (*at) {
+        struct insp_retired *retired = *at;
+
+        if (insp_epoch_passed(&engine->epoch, retired->ticket)) {
+            *at = retired->next;
+            insp_snapshot_destroy(retired->snapshot);
+            insp_policy_destroy(retired->policy);
+            free(retired);
+        } else {
+            at = &retired->next;
+        }
+    }
+}
+
+static struct insp_inspector *
+find_or_claim(struct insp_engine *engine, uint32_t id)
+{
+    struct insp_inspector *unused = NULL;
+
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+        uint32_t its_id = INSP_READ(inspector->id);
+
+        if (its_id == id) {
+            return inspector;
+        } else if (!its_id && !unused) {
+            unused = inspector;
+        }
+    }
+    if (unused) {
+        memset(unused, 0, sizeof *unused);
+        unused->catch_all_since_ns
+            = engine->host.monotonic_ns(engine->host.aux);
+        atomic_store_explicit(&unused->id, id, memory_order_release);
+    }
+    return unused;
+}
+
+static void
+make_table_config(struct insp_engine *engine,
+                  const struct insp_inspector_config *from,
+                  const struct insp_table_config *current,
+                  struct insp_table_config *to)
+{
+    memset(to, 0, sizeof *to);
+    to->flow_limit = from->flow_limit;
+    to->half_open_limit = from->half_open_limit;
+    to->port_quota = from->port_quota;
+    to->idle_timeout_ns = from->idle_timeout_ms * MS;
+    to->active_timeout_ns = from->active_timeout_ms * MS;
+    if (current->flow_limit) {
+        to->secret = current->secret;
+    } else if (engine->host.random(engine->host.aux, &to->secret,
+                                   sizeof to->secret)) {
+        insp_log(&engine->host, INSP_LOG_WARN,
+                 "no randomness: the flow table's hash can be guessed");
+        to->secret.k[0] = engine->host.monotonic_ns(engine->host.aux);
+    }
+}
+
+static void
+leave_table(struct insp_engine *engine, struct insp_inspector *inspector)
+{
+    struct insp_leaving_table *leaving;
+
+    if (!inspector->table) {
+        return;
+    }
+    leaving = calloc(1, sizeof *leaving);
+    if (!leaving) {
+        insp_log(&engine->host, INSP_LOG_ERROR,
+                 "no memory to replace a flow table: its connections are "
+                 "never reported");
+    } else {
+        leaving->inspector = inspector;
+        leaving->table = inspector->table;
+        leaving->next = engine->leaving;
+        engine->leaving = leaving;
+    }
+    inspector->table = NULL;
+}
+
+static void
+apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
+            const struct insp_inspector_config *config)
+{
+    struct insp_table_config wanted;
+    struct insp_table *table;
+    int error;
+
+    make_table_config(engine, config, &inspector->table_config, &wanted);
+    if (inspector->table
+        && !memcmp(&wanted, &inspector->table_config, sizeof wanted)) {
+        return;
+    }
+    error = insp_table_create(&wanted, &engine->epoch, &table);
+    if (error) {
+        /* The one that works goes on working. */
+        snprintf(inspector->error, sizeof inspector->error,
+                 "flow_limit %u needs %zu bytes of memory: %s%s",
+                 wanted.flow_limit, insp_table_size(&wanted), strerror(error),
+                 inspector->table ? "; the previous table stays" : "");
+        return;
+    }
+    inspector->error[0] = '\0';
+    leave_table(engine, inspector);
+    inspector->table = table;
+    inspector->table_config = wanted;
+}
+
+static bool
+same_rules(const struct insp_inspector *inspector,
+           const struct insp_inspector_config *config)
+{
+    return inspector->config.n_rules == config->n_rules
+           && (!config->n_rules
+               || !memcmp(inspector->rules, config->rules,
+                          config->n_rules * sizeof *config->rules));
+}
+
+/* Returns the policy that is to be retired once the new snapshot is out. */
+static struct insp_policy *
+apply_policy(struct insp_engine *engine, struct insp_inspector *inspector,
+             const struct insp_inspector_config *config, uint64_t serial)
+{
+    struct insp_policy *old = inspector->policy;
+    size_t size = config->n_rules * sizeof *config->rules;
+    struct insp_policy_rule *rules = NULL;
+    struct insp_policy *policy = NULL;
+
+    if (same_rules(inspector, config)) {
+        return NULL;
+    }
+    if (config->n_rules) {
+        rules = malloc(size);
+        if (!rules
+            || insp_policy_create(config->rules, config->n_rules,
+                                  (uint32_t) serial, &policy)) {
+            free(rules);
+            insp_log(&engine->host, INSP_LOG_ERROR,
+                     "inspector %u: no memory for %zu rules; the previous "
+                     "ones stay", config->id, config->n_rules);
+            return NULL;
+        }
+        memcpy(rules, config->rules, size);
+    }
+    free(inspector->rules);
+    inspector->rules = rules;
+    inspector->policy = policy;
+    return old;
+}
+
+static void
+add_to_snapshot(struct insp_snapshot *snapshot,
+                struct insp_inspector *inspector)
+{
+    const struct insp_inspector_config *config = &inspector->config;
+    struct insp_snapshot_inspector *out;
+
+    out = &snapshot->inspectors[snapshot->n_inspectors++];
+    out->id = config->id;
+    out->enabled = config->enabled;
+    out->tap = config->mode == INSP_MODE_TAP;
+    out->fail_closed = config->fail_mode == INSP_FAIL_CLOSED;
+    out->inspector = inspector;
+    out->table = inspector->table;
+    out->policy = inspector->policy;
+    out->policy_version = inspector->policy
+                          ? insp_policy_version(inspector->policy) : 0;
+    out->secret = inspector->table_config.secret;
+}
+
+static void
+publish(struct insp_engine *engine, struct insp_snapshot *snapshot)
+{
+    struct insp_snapshot *old;
+    struct insp_leaving_table *leaving;
+
+    old = atomic_exchange_explicit(&engine->snapshot, snapshot,
+                                   memory_order_acq_rel);
+    retire(engine, old, NULL);
+    for (leaving = engine->leaving; leaving; leaving = leaving->next) {
+        if (!leaving->ticket) {
+            leaving->ticket = insp_epoch_ticket(&engine->epoch);
+        }
+    }
+}
+
+/* Inspectors that the configuration no longer names. */
+static void
+leave_unmarked(struct insp_engine *engine)
+{
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (INSP_READ(inspector->id) && inspector->mark != engine->mark
+            && !inspector->left_round) {
+            leave_table(engine, inspector);
+            /* The round under way began before the new snapshot. */
+            inspector->left_round = engine->round + 2;
+        }
+    }
+}
+
+void
+insp_apply_nothing(struct insp_engine *engine)
+{
+    struct insp_snapshot *snapshot = insp_snapshot_create(0);
+
+    if (snapshot) {
+        engine->mark++;
+        pthread_mutex_lock(&engine->inspectors_mutex);
+        leave_unmarked(engine);
+        pthread_mutex_unlock(&engine->inspectors_mutex);
+        publish(engine, snapshot);
+    }
+}
+
+void
+insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
+{
+    const struct insp_engine_config *config = &staged->config;
+    struct insp_policy *old_policies[INSP_MAX_INSPECTORS];
+    struct insp_snapshot *snapshot;
+    size_t n_old = 0;
+
+    snapshot = insp_snapshot_create(config->n_ports);
+    if (!snapshot) {
+        insp_log(&engine->host, INSP_LOG_ERROR,
+                 "no memory for a snapshot: the previous configuration "
+                 "stays in force");
+        atomic_store(&engine->applied, staged->serial);
+        return;
+    }
+    engine->mark++;
+    insp_drain_set_sensor(engine->drain, config->sensor);
+    insp_ports_apply(engine, config->ports, config->n_ports);
+    for (size_t i = 0; i < config->n_ports; i++) {
+        insp_snapshot_add_port(snapshot, &config->ports[i]);
+    }
+
+    pthread_mutex_lock(&engine->inspectors_mutex);
+    for (size_t i = 0; i < config->n_inspectors; i++) {
+        const struct insp_inspector_config *c = &config->inspectors[i];
+        struct insp_inspector *inspector = find_or_claim(engine, c->id);
+
+        if (!inspector) {
+            insp_log(&engine->host, INSP_LOG_ERROR,
+                     "inspector %u: there are %u already", c->id,
+                     INSP_MAX_INSPECTORS);
+            continue;
+        }
+        inspector->mark = engine->mark;
+        inspector->left_round = 0;
+        apply_table(engine, inspector, c);
+        old_policies[n_old] = apply_policy(engine, inspector, c,
+                                           staged->serial);
+        n_old += old_policies[n_old] != NULL;
+        inspector->config = *c;
+        inspector->config.rules = NULL;
+        add_to_snapshot(snapshot, inspector);
+    }
+    leave_unmarked(engine);
+    pthread_mutex_unlock(&engine->inspectors_mutex);
+
+    insp_drain_set_uplinks(engine->drain, config->uplinks,
+                           config->n_uplinks);
+    snapshot->serial = staged->serial;
+    publish(engine, snapshot);
+    for (size_t i = 0; i < n_old; i++) {
+        retire(engine, NULL, old_policies[i]);
+    }
+    atomic_store(&engine->applied, staged->serial);
+}

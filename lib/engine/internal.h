@@ -1,0 +1,261 @@
+/* Engine, inside
+ * ==============
+ *
+ * The types that the files of this room share; nobody else includes it.
+ *
+ * Above:    engine/ only.          Below:  engine/engine.h, flow/table.h.
+ * Threads:  marked at each member: W worker, C control thread, X exporter
+ *           thread, A any (atomic, or under 'mutex').
+ * Memory:   see engine.h.
+ * Time:     none.
+ * Fails:    see engine.h.
+ */
+
+#ifndef INSP_ENGINE_INTERNAL_H
+#define INSP_ENGINE_INTERNAL_H 1
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/epoch.h"
+#include "engine/engine.h"
+#include "flow/table.h"
+
+/* One worker's part of an inspector's counters.  The worker writes at the
+ * end of a batch between two steps of 'sequence' (odd: being written), so a
+ * reader that finds it even and unchanged has a consistent copy. */
+struct insp_tally {
+    uint64_t seen_packets, seen_bytes;
+    uint64_t inspected_packets, inspected_bytes;
+    uint64_t catch_all_packets, catch_all_bytes;
+    uint64_t skipped[INSP_N_SKIPS];
+    uint64_t lost[INSP_N_LOSTS];
+    uint64_t verdicts[4];
+    uint64_t facts[INSP_N_PACKET_FACTS];
+};
+
+#define INSP_TALLY_WORDS (sizeof(struct insp_tally) / sizeof(uint64_t))
+
+struct insp_worker_tally {
+    _Atomic uint32_t sequence;                      /* W */
+    _Atomic uint64_t words[INSP_TALLY_WORDS];       /* W; struct insp_tally */
+} INSP_LINE_ALIGNED;
+
+/* Adds 'batch' to what 'worker_tally' has; its worker only. */
+void insp_tally_publish(struct insp_worker_tally *, const struct insp_tally *);
+
+/* Adds a consistent copy of 'worker_tally' to '*sum'; any thread. */
+void insp_tally_read(const struct insp_worker_tally *, struct insp_tally *sum);
+
+/* An Inspector row, from its first appearance until its last connection is
+ * reported. */
+struct insp_inspector {
+    _Atomic uint32_t id;                /* A; 0: this place is free. */
+    struct insp_inspector_config config;    /* C; without rules. */
+    struct insp_table_config table_config;  /* C */
+    struct insp_table *table;           /* C; NULL: not in force. */
+    struct insp_policy *policy;         /* C */
+    struct insp_policy_rule *rules;     /* C; what 'policy' was made of. */
+    char error[256];                    /* C */
+    uint64_t next_sensor_ns;            /* C; monotonic. */
+    uint64_t catch_all_reported[2];     /* C; packets, bytes. */
+    uint64_t catch_all_since_ns;        /* C; monotonic. */
+    uint32_t mark;                      /* C; of the last apply. */
+    uint64_t left_round;                /* C; no worker sees it by then. */
+    _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
+    _Atomic uint64_t lost_shared_bytes;             /* A */
+    struct insp_worker_tally tallies[INSP_MAX_WORKERS];     /* W */
+};
+
+/* What workers see of an inspector, frozen with the snapshot. */
+struct insp_snapshot_inspector {
+    uint32_t id;
+    bool enabled;
+    bool tap;
+    bool fail_closed;
+    struct insp_inspector *inspector;
+    struct insp_table *table;           /* NULL: not in force. */
+    const struct insp_policy *policy;   /* NULL: allow. */
+    uint32_t policy_version;
+    struct insp_hash_key secret;
+};
+
+struct insp_snapshot_port {
+    uint32_t id;                        /* 0: empty place. */
+    uint8_t mac[6];
+};
+
+/* A configuration in force.  Both port arrays are open hash tables of
+ * 'port_mask' + 1 places, one by id, one by MAC (those that have one). */
+struct insp_snapshot {
+    uint64_t serial;
+    size_t n_inspectors;
+    struct insp_snapshot_inspector inspectors[INSP_MAX_INSPECTORS];
+    uint32_t port_mask;
+    struct insp_snapshot_port *by_id;
+    struct insp_snapshot_port *by_mac;
+};
+
+struct insp_snapshot *insp_snapshot_create(size_t n_ports);
+void insp_snapshot_add_port(struct insp_snapshot *, const struct insp_port *);
+bool insp_snapshot_has_port(const struct insp_snapshot *, uint32_t id);
+uint32_t insp_snapshot_port_of_mac(const struct insp_snapshot *,
+                                   const uint8_t mac[6]);
+void insp_snapshot_destroy(struct insp_snapshot *);
+
+/* An identity that records may still refer to. */
+struct insp_known_port {
+    struct insp_port_stats stats;       /* C; of connections reported. */
+    enum insp_port_role role;
+    uint32_t mark;                      /* Of the last apply that named it. */
+    bool dead;
+    bool ends_told;                     /* Its connections are ended. */
+    uint64_t gone_round;                /* All reports are out by then. */
+};
+
+/* A question that another thread puts to the control thread.  Two hold it;
+ * who lets go last frees it, so an answer that comes too late harms nobody. */
+enum insp_request_kind {
+    INSP_REQUEST_FLUSH,
+    INSP_REQUEST_LIST,
+    INSP_REQUEST_PORT_STATS,
+};
+
+struct insp_request {
+    struct insp_request *next;          /* Under 'mutex' until taken. */
+    enum insp_request_kind kind;
+    uint32_t inspector;                 /* 0: all. */
+    unsigned int holders;               /* Under 'mutex'. */
+    bool answered;                      /* Under 'mutex'. */
+    bool begun;                         /* C; FLUSH. */
+    uint64_t round;                     /* C; FLUSH: answered by then. */
+    size_t n;                           /* Rows that were filled... */
+    size_t max;                         /* ... of as many. */
+    union {
+        struct insp_flow_row *flows;
+        struct insp_port_stats *ports;
+        void *rows;                     /* Owned. */
+    };
+};
+
+/* What the control thread needs no more, but workers may still hold. */
+struct insp_retired {
+    struct insp_retired *next;
+    uint64_t ticket;
+    struct insp_snapshot *snapshot;
+    struct insp_policy *policy;
+};
+
+/* A table that is out of force and is being emptied. */
+struct insp_leaving_table {
+    struct insp_leaving_table *next;
+    struct insp_inspector *inspector;
+    struct insp_table *table;
+    uint64_t ticket;
+    bool flushed;
+};
+
+/* What a worker is at, for a crash report. */
+struct insp_worker_place {
+    _Atomic(const struct insp_frame *) frame;       /* W */
+} INSP_LINE_ALIGNED;
+
+struct insp_engine {
+    struct insp_host host;
+    struct insp_epoch epoch;                            /* A */
+    struct insp_worker_place places[INSP_MAX_WORKERS];  /* W */
+    _Atomic(struct insp_snapshot *) snapshot;           /* C writes */
+    _Atomic uint64_t applied;                           /* C writes */
+    _Atomic uint64_t unknown_id;                        /* A */
+    struct insp_inspector *inspectors;  /* INSP_MAX_INSPECTORS; A by id. */
+
+    /* Control thread. */
+    struct insp_known_port *ports;      /* Open hash by stats.id. */
+    uint32_t ports_mask;
+    uint32_t n_ports;                   /* Dead ones included. */
+    unsigned int n_dead;
+    uint64_t round;                     /* See control.c. */
+    uint64_t round_ticket;
+    struct insp_leaving_table *leaving;
+    struct insp_retired *retired;
+    struct insp_request *working;
+    uint32_t mark;
+    uint64_t flow_id_secret;
+    uint32_t incarnation;
+    uint64_t wall_offset_ns;            /* Wall clock less monotonic. */
+
+    struct insp_ring *ring;             /* C to X. */
+    struct insp_drain *drain;           /* X. */
+    pthread_t control;
+    pthread_t exporter;
+    bool control_started, exporter_started;
+    _Atomic bool stop_exporter;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;                /* Control thread. */
+    pthread_cond_t answered;            /* Who asked. */
+    struct insp_staged *staged;         /* Under 'mutex'. */
+    struct insp_request *requests;      /* Under 'mutex'. */
+    uint64_t last_serial;               /* Under 'mutex'. */
+    bool stop_control;                  /* Under 'mutex'. */
+    uint64_t stop_by_ns;                /* Under 'mutex'; monotonic. */
+
+    /* Held by the control thread while it changes what members of
+     * 'inspectors' marked C point to, and by others while they read it. */
+    pthread_mutex_t inspectors_mutex;
+};
+
+/* A configuration on its way to the control thread (stage.c). */
+struct insp_staged {
+    uint64_t serial;
+    struct insp_engine_config config;   /* Points into this allocation. */
+};
+struct insp_staged *insp_stage(const struct insp_engine_config *);
+void insp_staged_destroy(struct insp_staged *);
+
+/* Control thread (apply.c): puts 'staged' in force. */
+void insp_apply(struct insp_engine *, const struct insp_staged *);
+/* Control thread (apply.c): takes every inspector out of force. */
+void insp_apply_nothing(struct insp_engine *);
+/* Control thread (apply.c): frees what no worker can hold any more. */
+void insp_reclaim(struct insp_engine *);
+
+/* Control thread (port.c): the identities that records may refer to. */
+struct insp_known_port *insp_ports_find(const struct insp_engine *,
+                                        uint32_t id);
+void insp_ports_apply(struct insp_engine *, const struct insp_port *,
+                      size_t n);
+/* Ends connections of dead ports, and forgets those that no record can name
+ * any more. */
+void insp_ports_turn(struct insp_engine *);
+
+/* Control thread (report.c): moves all reports that are due into the ring;
+ * false when the ring was full first. */
+bool insp_report_table(struct insp_engine *, struct insp_inspector *,
+                       struct insp_table *);
+bool insp_report_catch_all(struct insp_engine *, struct insp_inspector *,
+                           uint64_t now_ns);
+bool insp_report_sensor(struct insp_engine *, struct insp_inspector *);
+/* These two wait until the ring has room. */
+void insp_report_port(struct insp_engine *, const struct insp_port *);
+void insp_report_port_gone(struct insp_engine *, uint32_t id);
+/* The record of a connection as it is; packets and bytes are the caller's. */
+void insp_report_fill(const struct insp_engine *, const struct insp_conn *,
+                      uint32_t index, struct insp_record_connection *);
+
+/* Control thread (request.c): takes what others ask, before the tables take
+ * in what workers began, so that an answer covers all that came before its
+ * question; works on it, after. */
+void insp_requests_take(struct insp_engine *);
+void insp_requests_turn(struct insp_engine *);
+/* When the control thread is gone: nobody waits any more. */
+void insp_requests_abandon(struct insp_engine *);
+
+/* Threads (control.c, exporter.c). */
+void *insp_control_main(void *engine);
+void *insp_exporter_main(void *engine);
+
+/* Any thread (stats.c): the sum over workers. */
+void insp_inspector_sum(const struct insp_inspector *, struct insp_tally *);
+
+#endif /* engine/internal.h */

@@ -1,0 +1,294 @@
+/* Reports: from the tables to the ring. */
+
+#include "engine/internal.h"
+#include "flow/tcp.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct insp_record *
+begin(struct insp_engine *engine, enum insp_record_type type,
+      uint32_t inspector)
+{
+    struct insp_record *record = insp_ring_reserve(engine->ring);
+
+    if (record) {
+        memset(record, 0, sizeof *record);
+        record->type = (uint8_t) type;
+        record->inspector = inspector;
+        record->time_ns = engine->host.wall_ns(engine->host.aux);
+    }
+    return record;
+}
+
+/* Like begin(), but waits: the exporter always drains. */
+static struct insp_record *
+begin_waiting(struct insp_engine *engine, enum insp_record_type type)
+{
+    struct insp_record *record;
+
+    while (!(record = begin(engine, type, 0))) {
+        insp_drain_wake(engine->drain);
+        nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
+    }
+    return record;
+}
+
+static uint64_t
+wall(const struct insp_engine *engine, uint64_t monotonic_ns)
+{
+    return monotonic_ns + engine->wall_offset_ns;
+}
+
+static bool
+is_vm(const struct insp_engine *engine, uint32_t port_id)
+{
+    const struct insp_known_port *port = insp_ports_find(engine, port_id);
+
+    return port && port->role == INSP_PORT_VM;
+}
+
+static uint64_t
+max_last_ns(const struct insp_conn *conn)
+{
+    uint64_t a = INSP_READ(conn->flow[0].last_ns);
+    uint64_t b = INSP_READ(conn->flow[1].last_ns);
+
+    return INSP_MAX(a, b);
+}
+
+/* Unlike an index into the table, it is not used again: the time of the
+ * first packet is in it.  53 bits, so that JSON readers keep it whole. */
+static uint64_t
+flow_id(const struct insp_engine *engine, uint32_t index, uint64_t first_ns)
+{
+    uint64_t id = insp_hash_fold(first_ns ^ engine->flow_id_secret,
+                                 index ^ UINT64_C(0x9e3779b97f4a7c15));
+
+    return id & ((UINT64_C(1) << 53) - 1);
+}
+
+void
+insp_report_fill(const struct insp_engine *engine,
+                 const struct insp_conn *conn, uint32_t index,
+                 struct insp_record_connection *out)
+{
+    uint64_t first_ns = INSP_READ(conn->flow[conn->initiator].first_ns);
+    uint64_t server_us, client_us;
+
+    memset(out, 0, sizeof *out);
+    out->flow_id = flow_id(engine, index, first_ns);
+    out->start_ns = wall(engine, first_ns);
+    out->end_ns = wall(engine, max_last_ns(conn));
+    out->zone = conn->key.zone;
+    out->ip_version = conn->key.ip_version;
+    out->proto = conn->key.proto;
+    out->icmp_type = conn->icmp_type;
+    out->icmp_code = conn->icmp_code;
+    out->state = INSP_READ(conn->state);
+    out->end_reason = conn->end_reason;
+    out->verdict = INSP_READ(conn->verdict);
+    out->policy_version = INSP_READ(conn->policy_version);
+    for (unsigned int i = 0; i < 2; i++) {
+        unsigned int side = i ^ conn->initiator;
+        const struct insp_flow *flow = &conn->flow[side];
+
+        memcpy(out->addr[i], conn->key.addr[side], 16);
+        out->l4_port[i] = conn->key.port[side];
+        out->port_id[i] = INSP_READ(flow->port);
+        out->retransmitted[i] = INSP_READ(flow->retransmitted);
+        out->out_of_order[i] = INSP_READ(flow->out_of_order);
+        out->tcp_flags[i] = INSP_READ(flow->tcp_flags);
+    }
+    out->intra_host = is_vm(engine, out->port_id[0])
+                      && is_vm(engine, out->port_id[1]);
+    if (insp_conn_rtt(conn, &server_us, &client_us)) {
+        out->rtt_us[0] = (uint32_t) INSP_MIN(client_us, UINT32_MAX);
+        out->rtt_us[1] = (uint32_t) INSP_MIN(server_us, UINT32_MAX);
+    }
+}
+
+/* What one side sent, its port received and the other one got. */
+static void
+add_port_stats(struct insp_engine *engine, uint32_t from, uint32_t to,
+               uint64_t packets, uint64_t bytes)
+{
+    struct insp_known_port *port = insp_ports_find(engine, from);
+
+    if (port) {
+        port->stats.in_packets += packets;
+        port->stats.in_bytes += bytes;
+    }
+    port = insp_ports_find(engine, to);
+    if (port) {
+        port->stats.out_packets += packets;
+        port->stats.out_bytes += bytes;
+    }
+}
+
+static void
+fill_connection(struct insp_engine *engine,
+                const struct insp_conn_report *report,
+                struct insp_record_connection *out)
+{
+    insp_report_fill(engine, report->conn, report->index, out);
+    out->end_reason = (uint8_t) report->reason;
+    for (unsigned int i = 0; i < 2; i++) {
+        unsigned int side = i ^ report->conn->initiator;
+
+        out->packets[i] = report->packets[side];
+        out->bytes[i] = report->bytes[side];
+        add_port_stats(engine, out->port_id[i], out->port_id[!i],
+                       out->packets[i], out->bytes[i]);
+    }
+}
+
+static void
+fill_remainder(struct insp_engine *engine,
+               const struct insp_conn_report *report,
+               struct insp_record_remainder *out)
+{
+    const struct insp_conn *conn = report->conn;
+
+    out->start_ns = wall(engine, INSP_READ(conn->flow[0].first_ns));
+    out->end_ns = wall(engine, INSP_READ(conn->flow[0].last_ns));
+    out->packets = report->packets[0];
+    out->bytes = report->bytes[0];
+    memcpy(&out->port_id[0], &conn->key.addr[0][0], sizeof out->port_id[0]);
+    memcpy(&out->port_id[1], &conn->key.addr[0][4], sizeof out->port_id[1]);
+    out->zone = conn->key.zone;
+    out->ethertype = conn->key.port[0];
+    out->reason = conn->key.proto;
+    add_port_stats(engine, out->port_id[0], out->port_id[1], out->packets,
+                   out->bytes);
+}
+
+bool
+insp_report_table(struct insp_engine *engine,
+                  struct insp_inspector *inspector, struct insp_table *table)
+{
+    struct insp_conn_report report;
+
+    for (;;) {
+        struct insp_record *record;
+
+        /* Room first: a report that was taken cannot be given back. */
+        record = begin(engine, INSP_RECORD_CONNECTION,
+                       inspector->config.id);
+        if (!record) {
+            insp_drain_wake(engine->drain);
+            return false;
+        }
+        if (!insp_table_next_report(table, &report)) {
+            return true;
+        }
+        if (report.conn->key.ip_version) {
+            fill_connection(engine, &report, &record->conn);
+        } else {
+            record->type = INSP_RECORD_REMAINDER;
+            fill_remainder(engine, &report, &record->remainder);
+        }
+        insp_ring_commit(engine->ring);
+    }
+}
+
+bool
+insp_report_catch_all(struct insp_engine *engine,
+                      struct insp_inspector *inspector, uint64_t now_ns)
+{
+    struct insp_record *record;
+    struct insp_tally sum;
+
+    insp_inspector_sum(inspector, &sum);
+    if (sum.catch_all_packets == inspector->catch_all_reported[0]) {
+        inspector->catch_all_since_ns = now_ns;
+        return true;
+    }
+    record = begin(engine, INSP_RECORD_REMAINDER, inspector->config.id);
+    if (!record) {
+        return false;
+    }
+    record->remainder.start_ns = wall(engine, inspector->catch_all_since_ns);
+    record->remainder.end_ns = wall(engine, now_ns);
+    record->remainder.reason = INSP_N_REMAINDERS;
+    record->remainder.packets = sum.catch_all_packets
+                                - inspector->catch_all_reported[0];
+    record->remainder.bytes = sum.catch_all_bytes
+                              - inspector->catch_all_reported[1];
+    insp_ring_commit(engine->ring);
+    inspector->catch_all_reported[0] = sum.catch_all_packets;
+    inspector->catch_all_reported[1] = sum.catch_all_bytes;
+    inspector->catch_all_since_ns = now_ns;
+    return true;
+}
+
+bool
+insp_report_sensor(struct insp_engine *engine,
+                   struct insp_inspector *inspector)
+{
+    struct insp_table_stats table = { .flow_limit = 0 };
+    struct insp_record_sensor *out;
+    struct insp_record *record;
+    struct insp_tally sum;
+
+    record = begin(engine, INSP_RECORD_SENSOR, inspector->config.id);
+    if (!record) {
+        return false;
+    }
+    insp_inspector_sum(inspector, &sum);
+    if (inspector->table) {
+        insp_table_get_stats(inspector->table, &table);
+    }
+    out = &record->sensor;
+    out->seen_packets = sum.seen_packets;
+    out->seen_bytes = sum.seen_bytes;
+    out->inspected_packets = sum.inspected_packets;
+    out->inspected_bytes = sum.inspected_bytes;
+    for (size_t i = 0; i < INSP_N_SKIPS; i++) {
+        out->skipped_packets += sum.skipped[i];
+    }
+    for (size_t i = 0; i < INSP_N_LOSTS; i++) {
+        out->lost_packets += sum.lost[i];
+    }
+    out->dropped_packets = sum.verdicts[INSP_VERDICT_DROP]
+                           + sum.verdicts[INSP_VERDICT_RESET];
+    out->begun = table.begun;
+    for (size_t i = 0; i < INSP_N_ENDS; i++) {
+        out->ended += table.ended[i];
+    }
+    out->evicted = table.ended[INSP_END_EVICTED]
+                   + table.ended[INSP_END_QUOTA];
+    out->connections = table.connections;
+    out->flow_limit = table.flow_limit;
+    out->incarnation = engine->incarnation;
+    insp_ring_commit(engine->ring);
+    return true;
+}
+
+void
+insp_report_port(struct insp_engine *engine, const struct insp_port *port)
+{
+    struct insp_port *copy = malloc(sizeof *copy);
+    struct insp_record *record;
+
+    if (!copy) {
+        insp_log(&engine->host, INSP_LOG_ERROR,
+                 "no memory for the identity of port %s", port->name);
+        return;
+    }
+    *copy = *port;
+    record = begin_waiting(engine, INSP_RECORD_PORT);
+    record->port = copy;
+    insp_ring_commit(engine->ring);
+}
+
+void
+insp_report_port_gone(struct insp_engine *engine, uint32_t id)
+{
+    struct insp_record *record;
+
+    record = begin_waiting(engine, INSP_RECORD_PORT_GONE);
+    record->port_id = id;
+    insp_ring_commit(engine->ring);
+}

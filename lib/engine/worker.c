@@ -1,0 +1,318 @@
+/* The packet path.
+ *
+ *     frames -> parse + key + hash -> (bucket, entry on their way) ->
+ *     connection or remainder -> count -> verdict
+ *
+ * Each stage is a loop over the batch, so that what the next stage touches is
+ * fetched while this one still works on other packets.  The worker is inside
+ * the epoch from the first line to the last, which keeps the snapshot, its
+ * tables and their entries in place. */
+
+#include "engine/internal.h"
+
+#include <string.h>
+
+/* A packet on its way through the stages. */
+struct item {
+    struct insp_packet packet;
+    struct insp_key key;
+    uint32_t hash;
+    enum insp_remainder why;
+    uint8_t side;
+    bool has_connection;        /* Else it is a remainder for 'why'. */
+};
+
+struct batch {
+    const struct insp_snapshot *snapshot;
+    const struct insp_snapshot_inspector *inspector;
+    const struct insp_context *ctx;
+    uint64_t now_ns;
+    uint16_t worker;
+    bool stale;                 /* A port of the context is gone. */
+    bool tap;
+    struct insp_tally tally;
+};
+
+static const struct insp_snapshot_inspector *
+find_inspector(const struct insp_snapshot *snapshot, uint32_t id)
+{
+    for (size_t i = 0; i < snapshot->n_inspectors; i++) {
+        if (snapshot->inspectors[i].id == id) {
+            return &snapshot->inspectors[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+port_is_stale(const struct insp_snapshot *snapshot, uint32_t id)
+{
+    return id && !insp_snapshot_has_port(snapshot, id);
+}
+
+static bool
+is_fragment_of_known(const struct batch *b, struct item *item)
+{
+    return insp_table_fragment_find(b->inspector->table, &item->packet,
+                                    &b->ctx->zone, b->now_ns);
+}
+
+/* Why the packet can have no connection, or INSP_N_REMAINDERS: it can. */
+static enum insp_remainder
+remainder_of(const struct batch *b, struct item *item,
+             enum insp_packet_fact fact)
+{
+    if (INSP_UNLIKELY(b->stale)) {
+        return INSP_REMAINDER_STALE_PORT;
+    }
+    switch (fact) {
+    case INSP_PACKET_OK:
+        return INSP_N_REMAINDERS;
+    case INSP_PACKET_ARP:
+        return INSP_REMAINDER_ARP;
+    case INSP_PACKET_NON_IP:
+        return INSP_REMAINDER_NON_IP;
+    case INSP_PACKET_FRAGMENT:
+        return is_fragment_of_known(b, item) ? INSP_N_REMAINDERS
+                                             : INSP_REMAINDER_FRAGMENT;
+    case INSP_PACKET_ETH_TRUNCATED:
+    case INSP_PACKET_VLAN_DEPTH:
+    case INSP_PACKET_IP_TRUNCATED:
+    case INSP_PACKET_IP_MALFORMED:
+    case INSP_PACKET_IP_LENGTH:
+    case INSP_PACKET_EXT_DEPTH:
+    case INSP_PACKET_L4_TRUNCATED:
+    case INSP_PACKET_L4_MALFORMED:
+    case INSP_N_PACKET_FACTS:
+        break;
+    }
+    return INSP_REMAINDER_MALFORMED;
+}
+
+static void
+set_remainder_key(const struct batch *b, struct item *item)
+{
+    item->has_connection = false;
+    item->side = 0;
+    insp_key_remainder(&item->key, item->why, item->packet.ethertype,
+                       b->ctx->in_port, b->ctx->out_port, &b->ctx->zone);
+    item->hash = insp_key_hash(&item->key, &b->inspector->secret);
+}
+
+static void
+set_connection_key(const struct batch *b, struct item *item,
+                   const struct insp_nat_tuple *nat)
+{
+    item->has_connection = true;
+    if (INSP_UNLIKELY(nat != NULL)) {
+        item->side = (uint8_t) insp_key_from_tuple(
+            &item->key, nat->ip_version, nat->proto, nat->src, nat->dst,
+            nat->src_port, nat->dst_port, &b->ctx->zone);
+        item->side ^= nat->reply;
+    } else {
+        item->side = (uint8_t) insp_key_from_packet(&item->key, &item->packet,
+                                                    &b->ctx->zone);
+    }
+    item->hash = insp_key_hash(&item->key, &b->inspector->secret);
+}
+
+static void
+parse(struct batch *b, struct item *item, const struct insp_frame *frame)
+{
+    enum insp_packet_fact fact;
+
+    fact = insp_packet_parse(&item->packet, frame->data, frame->size,
+                             frame->wire_size);
+    b->tally.facts[fact]++;
+    item->why = remainder_of(b, item, fact);
+    if (INSP_LIKELY(item->why == INSP_N_REMAINDERS)) {
+        if (INSP_UNLIKELY(item->packet.is_fragment)
+            && fact == INSP_PACKET_OK) {
+            insp_table_fragment_note(b->inspector->table, &item->packet,
+                                     &b->ctx->zone, b->now_ns);
+        }
+        set_connection_key(b, item, frame->nat);
+    } else {
+        set_remainder_key(b, item);
+    }
+    insp_table_prefetch_bucket(b->inspector->table, item->hash);
+}
+
+static void
+describe(const struct batch *b, const struct item *item,
+         const struct insp_frame *frame, struct insp_flow_packet *out)
+{
+    const struct insp_packet *packet = &item->packet;
+
+    out->now_ns = b->now_ns;
+    out->wire_size = frame->wire_size;
+    out->in_port = b->ctx->in_port;
+    out->out_port = b->ctx->out_port;
+    out->payload_size = packet->payload_size;
+    out->tcp_seq = packet->tcp_seq;
+    out->worker = b->worker;
+    out->tcp_flags = packet->tcp_flags;
+    out->icmp_type = packet->icmp_type;
+    out->icmp_code = packet->icmp_code;
+    out->is_tcp = packet->proto == INSP_PROTO_TCP && packet->payload_ofs;
+    out->nat_split = (b->ctx->flags & INSP_CONTEXT_NAT_SPLIT) != 0;
+
+    /* Copies to a group are one connection: its other end is no port. */
+    if (b->ctx->zone.kind == INSP_ZONE_GROUP) {
+        out->out_port = 0;
+    }
+
+    /* A flow's own inspect action does not know where the packet will go;
+     * the VM that has the destination address does. */
+    if (!out->out_port && frame->size >= 6 && !packet->group) {
+        out->out_port = insp_snapshot_port_of_mac(b->snapshot, frame->data);
+    }
+}
+
+static struct insp_verdict
+judge(const struct batch *b, const struct item *item, struct insp_conn *conn)
+{
+    const struct insp_policy *policy = b->inspector->policy;
+    struct insp_verdict verdict = { INSP_VERDICT_ALLOW, 0 };
+
+    if (b->tap) {
+        return verdict;
+    }
+    if (policy && conn) {
+        verdict = insp_policy_judge(policy, conn->key.proto,
+                                    conn->key.port[!conn->initiator]);
+        atomic_store_explicit(&conn->verdict, verdict.kind,
+                              memory_order_relaxed);
+        atomic_store_explicit(&conn->policy_version,
+                              b->inspector->policy_version,
+                              memory_order_relaxed);
+    } else if (!conn && (item->why == INSP_REMAINDER_TABLE_FULL
+                         || item->why == INSP_REMAINDER_QUOTA
+                         || item->why == INSP_REMAINDER_STALE_PORT)) {
+        /* Without a connection the rules still hold, packet by packet. */
+        if (policy) {
+            verdict = insp_policy_judge(policy, item->packet.proto,
+                                        item->packet.dst_port);
+        }
+        if (verdict.kind == INSP_VERDICT_ALLOW && b->inspector->fail_closed) {
+            verdict.kind = INSP_VERDICT_DROP;
+        }
+    }
+    return verdict;
+}
+
+static struct insp_verdict
+inspect(struct batch *b, struct item *item, const struct insp_frame *frame)
+{
+    struct insp_table *table = b->inspector->table;
+    struct insp_conn *conn = NULL;
+    struct insp_conn *remainder = NULL;
+    struct insp_flow_packet packet;
+    struct insp_verdict verdict;
+
+    describe(b, item, frame, &packet);
+    if (item->has_connection) {
+        conn = insp_table_get(table, &item->key, item->hash, item->side,
+                              &packet, &item->why);
+        if (!conn) {
+            set_remainder_key(b, item);
+        }
+    }
+    if (!conn) {
+        packet.is_tcp = false;
+        remainder = insp_table_get_remainder(table, &item->key, item->hash,
+                                             &packet);
+    }
+    if (conn || remainder) {
+        insp_table_count(table, conn ? conn : remainder, item->side, &packet);
+    } else {
+        b->tally.catch_all_packets++;
+        b->tally.catch_all_bytes += frame->wire_size;
+    }
+    b->tally.inspected_packets++;
+    b->tally.inspected_bytes += frame->wire_size;
+
+    verdict = judge(b, item, conn);
+    b->tally.verdicts[verdict.kind]++;
+    return verdict;
+}
+
+/* All stages for a batch that is to be inspected. */
+static bool
+run_stages(struct batch *b, struct insp_worker_place *place,
+           const struct insp_frame *frames, size_t n,
+           struct insp_verdict *verdicts)
+{
+    struct item items[INSP_BATCH_MAX];
+    bool all_allowed = true;
+
+    for (size_t i = 0; i < n; i++) {
+        atomic_store_explicit(&place->frame, &frames[i],
+                              memory_order_relaxed);
+        parse(b, &items[i], &frames[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        insp_table_prefetch_entry(b->inspector->table, items[i].hash);
+    }
+    for (size_t i = 0; i < n; i++) {
+        atomic_store_explicit(&place->frame, &frames[i],
+                              memory_order_relaxed);
+        verdicts[i] = inspect(b, &items[i], &frames[i]);
+        all_allowed &= verdicts[i].kind == INSP_VERDICT_ALLOW;
+    }
+    return all_allowed;
+}
+
+bool
+insp_worker_run(struct insp_engine *engine, unsigned int worker,
+                const struct insp_context *ctx,
+                const struct insp_frame *frames, size_t n, uint64_t now_ns,
+                struct insp_verdict *verdicts)
+{
+    struct insp_worker_place *place = &engine->places[worker];
+    struct batch b = { .ctx = ctx, .now_ns = now_ns,
+                       .worker = (uint16_t) worker };
+    bool all_allowed = true;
+
+    memset(verdicts, INSP_VERDICT_ALLOW, n * sizeof *verdicts);
+    insp_epoch_enter(&engine->epoch, worker);
+    b.snapshot = atomic_load_explicit(&engine->snapshot,
+                                      memory_order_acquire);
+    b.inspector = find_inspector(b.snapshot, ctx->inspector);
+    if (INSP_UNLIKELY(!b.inspector)) {
+        atomic_fetch_add_explicit(&engine->unknown_id, n,
+                                  memory_order_relaxed);
+        insp_epoch_leave(&engine->epoch, worker);
+        return true;
+    }
+
+    b.tally.seen_packets = n;
+    for (size_t i = 0; i < n; i++) {
+        INSP_PREFETCH(frames[i].data);
+        b.tally.seen_bytes += frames[i].wire_size;
+    }
+    if (INSP_UNLIKELY(!b.inspector->enabled)) {
+        b.tally.skipped[INSP_SKIP_DISABLED] = n;
+    } else if (INSP_UNLIKELY(!b.inspector->table)) {
+        b.tally.skipped[INSP_SKIP_FAILED] = n;
+    } else {
+        b.tap = b.inspector->tap || ctx->flags & INSP_CONTEXT_TAP;
+        b.stale = port_is_stale(b.snapshot, ctx->in_port)
+                  || port_is_stale(b.snapshot, ctx->out_port);
+        all_allowed = run_stages(&b, place, frames, n, verdicts);
+    }
+    insp_tally_publish(&b.inspector->inspector->tallies[worker], &b.tally);
+    atomic_store_explicit(&place->frame, NULL, memory_order_relaxed);
+    insp_epoch_leave(&engine->epoch, worker);
+    return all_allowed;
+}
+
+const struct insp_frame *
+insp_engine_current_frame(const struct insp_engine *engine,
+                          unsigned int worker)
+{
+    return worker < INSP_MAX_WORKERS
+           ? atomic_load_explicit(&engine->places[worker].frame,
+                                  memory_order_relaxed)
+           : NULL;
+}

@@ -1,0 +1,134 @@
+# Open vSwitch with the extension.
+#
+# Its source is copied and extended in $(builddir)/ovs, where its own build
+# system compiles ovs-ext/*.c into its programs (see ovs-tree.mk) and links
+# ovs-vswitchd with lib/libinsp.a.  Three stamps, each made by one step:
+#
+#    ovs.source      copied, edited, our files in place     (seconds)
+#    ovs.configured  autoreconf and configure               (a minute)
+#    ovs.built       make                                   (minutes, or less)
+ovs_ext_FILES = \
+	ovs-ext/action-codec.c \
+	ovs-ext/action-codec.h \
+	ovs-ext/action-run.c \
+	ovs-ext/action-run.h \
+	ovs-ext/appctl.c \
+	ovs-ext/appctl.h \
+	ovs-ext/crash.c \
+	ovs-ext/crash.h \
+	ovs-ext/hooks.h \
+	ovs-ext/host.c \
+	ovs-ext/host.h \
+	ovs-ext/inside-ofp-actions.h \
+	ovs-ext/inside-xlate.h \
+	ovs-ext/integrate \
+	ovs-ext/ofpact-inspect.h \
+	ovs-ext/out.c \
+	ovs-ext/out.h \
+	ovs-ext/ovs-compat.h \
+	ovs-ext/ovs-tree.mk \
+	ovs-ext/ports.c \
+	ovs-ext/ports.h \
+	ovs-ext/rows.c \
+	ovs-ext/rows.h \
+	ovs-ext/schema/inspect.ovsschema.json \
+	ovs-ext/schema/inspect.xml \
+	ovs-ext/status.c \
+	ovs-ext/status.h \
+	ovs-ext/test-policy.c \
+	ovs-ext/test-policy.h \
+	ovs-ext/view.c \
+	ovs-ext/view.h \
+	ovs-ext/worker-map.c \
+	ovs-ext/worker-map.h \
+	ovs-ext/xlate.c \
+	ovs-ext/xlate.h
+
+# Cases for the testsuite of Open vSwitch.
+ovs_at_FILES = \
+	tests/inspect-ovsdb.at \
+	tests/inspect.at
+
+EXTRA_DIST += $(ovs_ext_FILES) $(ovs_at_FILES)
+
+if WITH_OVS
+# The library and what the compiler of Open vSwitch must know of it.
+OVS_MAKE_ARGS = \
+	INSP_LIBS='$(abs_builddir)/lib/libinsp.a $(OPENSSL_LIBS) $(UNWIND_LIBS)' \
+	INSP_ARCHIVE='$(abs_builddir)/lib/libinsp.a' \
+	INSP_CPPFLAGS='-I$(abs_top_srcdir)/lib'
+
+ovs.source: $(ovs_ext_FILES) $(ovs_at_FILES)
+	$(AM_V_GEN)$(PYTHON3) $(srcdir)/ovs-ext/integrate \
+	    --source '$(OVS_SOURCE)' --dest $(abs_builddir)/ovs
+	@touch $@
+
+# Configured again only for other arguments: what else changes, the rules of
+# Open vSwitch's own Makefile notice.
+OVS_CONFIGURE = ./configure $(OVS_CONFIGURE_ARGS) \
+	--prefix='$(prefix)' --exec-prefix='$(exec_prefix)' \
+	--bindir='$(bindir)' --sbindir='$(sbindir)' \
+	--sysconfdir='$(sysconfdir)' --localstatedir='$(localstatedir)' \
+	--datarootdir='$(datarootdir)' --mandir='$(mandir)' \
+	--libdir='$(libdir)' --includedir='$(includedir)' \
+	PYTHON3='$(PYTHON3)' CC='$(OVS_CC)' \
+	CFLAGS='$(OVS_CFLAGS) $(SANITIZE_CFLAGS) -Werror=switch-enum' \
+	LDFLAGS='$(SANITIZE_CFLAGS) $(LDFLAGS)'
+ovs.configured: ovs.source Makefile
+	$(file >ovs.arguments.new,$(OVS_CONFIGURE))
+	@if test ! -e ovs/config.status || \
+	    ! cmp -s ovs.arguments ovs.arguments.new; then \
+	    echo "  OVS      autoreconf"; \
+	    (cd ovs && autoreconf --install --force) >ovs.log 2>&1 || \
+	        { cat ovs.log; exit 1; }; \
+	    echo "  OVS      configure"; \
+	    (cd ovs && $(OVS_CONFIGURE)) >>ovs.log 2>&1 || \
+	        { tail -n 40 ovs.log; exit 1; }; \
+	    mv ovs.arguments.new ovs.arguments; \
+	fi
+	@touch $@
+
+ovs.built: ovs.configured lib/libinsp.a $(lib_libinsp_a_SOURCES)
+	+@$(MAKE) --no-print-directory -C ovs $(OVS_MAKE_ARGS)
+	@touch $@
+ALL_LOCAL += ovs.built
+
+INSTALL_EXEC_LOCAL += install-ovs
+install-ovs: ovs.built
+	+@$(MAKE) --no-print-directory -C ovs $(OVS_MAKE_ARGS) install
+UNINSTALL_LOCAL += uninstall-ovs
+uninstall-ovs:
+	+@$(MAKE) --no-print-directory -C ovs $(OVS_MAKE_ARGS) uninstall
+CLEAN_LOCAL += clean-ovs
+clean-ovs:
+	test ! -e ovs/Makefile || $(MAKE) -C ovs clean
+	rm -f ovs.built
+DISTCLEANFILES += ovs.source ovs.configured ovs.arguments \
+	ovs.arguments.new ovs.log
+distclean-local:
+	rm -rf ovs
+
+# Open vSwitch's own testsuite with our cases in it.
+OVS_AT = $(TALLY) --many --timeout 7200 --at-dir ovs/tests
+OVS_CHECK = $(MAKE) --no-print-directory -C ovs $(OVS_MAKE_ARGS) check
+OVS_JOBS = -j2
+check-inspect: ovs.built
+	@$(OVS_AT) --name inspect.at inspect -- \
+	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS) -k inspect'
+
+# What an edit to Open vSwitch would break first; minutes.
+OVS_GATE = -k ofp-actions -k odp-execute -k dpif-netdev -k pmd -k bridge \
+	-k ovs-vsctl -k ofproto-dpif,clone -k ofproto-dpif,mirror \
+	-k ofproto-dpif,trace
+check-ovs-gate: ovs.built
+	@$(OVS_AT) --name 'quick gate' ovs -- \
+	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS) $(OVS_GATE)'
+
+# All 2,500 of them: the better part of an hour.
+check-ovs: ovs.built
+	@$(OVS_AT) --name 'all of Open vSwitch' ovs -- \
+	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS)'
+endif
+
+.PHONY: install-ovs uninstall-ovs clean-ovs check-inspect check-ovs-gate \
+	check-ovs

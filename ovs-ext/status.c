@@ -1,0 +1,419 @@
+/* How it works
+ *
+ * Once a second, and whenever rows have come in force, all status columns
+ * are composed anew and written; the database layer drops what is equal to
+ * what is there, so that a quiet switch writes nothing.  What always moves
+ * (counters, seconds since...) is composed only when the counters are due,
+ * and repeated in between.
+ *
+ * Status is composed from the rows as read last, so nothing is written while
+ * the engine still works on them: what is in the database is in force. */
+
+#include <config.h>
+
+#include "ovs-ext/status.h"
+
+#include "engine/engine.h"
+#include "export/utf8.h"
+#include "lib/vswitch-idl.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovs-ext/rows.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(inspect_status);
+
+#define STATUS_MS 1000
+#define MIN_STATISTICS_MS 5000
+
+static struct ovsdb_idl_txn *txn;
+static long long int status_at;     /* When to compose status again. */
+static long long int statistics_at; /* When to compose counters again. */
+static uint64_t status_serial;      /* Of the rows that it told of last. */
+static uint64_t committing_serial;  /* Of those that 'txn' tells of. */
+
+/* When an uplink's connection came and went last, by name. */
+struct history {
+    bool known;
+    bool is_connected;
+    long long int connected_at;     /* 0: never. */
+    long long int disconnected_at;
+    long long int sec_since_connect;    /* As written last. */
+    long long int sec_since_disconnect;
+    uint64_t seen_in;               /* Serial of rows. */
+};
+static struct shash histories = SHASH_INITIALIZER(&histories);
+
+/* Adds a text from an operator's or a peer's words.  The database takes
+ * UTF-8 only; what has been cut or was none is mended. */
+static void
+put_text(struct smap *status, const char *key, const char *text)
+{
+    char clean[2048];
+
+    if (text && *text) {
+        insp_utf8_clean(clean, sizeof clean, text);
+        smap_add(status, key, clean);
+    }
+}
+
+static void
+add_fault_text(struct ds *ds, const char *text)
+{
+    if (text && *text) {
+        ds_put_format(ds, "%s%s", ds->length ? "; " : "", text);
+    }
+}
+
+char *
+ovsext_inspector_error(const struct ovsext_inspector *inspector,
+                       const struct insp_inspector_stats *stats)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    add_fault_text(&ds, inspector->faults.text);
+    add_fault_text(&ds, inspector->bridge_faults.text);
+    add_fault_text(&ds, stats ? stats->error : NULL);
+    if (inspector->referenced) {
+        add_fault_text(&ds, ovsext_rows()->error);
+    }
+    return ds.length ? ds_steal_cstr(&ds) : NULL;
+}
+
+const char *
+ovsext_inspector_state(const struct ovsext_inspector *inspector,
+                       const struct insp_inspector_stats *stats)
+{
+    if (inspector->faults.n) {
+        return "error";
+    } else if (!inspector->config.base.enabled) {
+        return "disabled";
+    } else if (!inspector->referenced) {
+        return "unused";
+    } else if (!inspector->n_bridges || !stats || stats->error[0]) {
+        return "error";
+    }
+    return "active";
+}
+
+static void
+compose_inspector(const struct ovsext_inspector *inspector,
+                  const struct insp_inspector_stats *stats,
+                  struct smap *status)
+{
+    char *error = ovsext_inspector_error(inspector, stats);
+
+    smap_init(status);
+    smap_add(status, "state", ovsext_inspector_state(inspector, stats));
+    put_text(status, "error", error);
+    put_text(status, "warning", inspector->warnings.text);
+    put_text(status, "bridges", inspector->bridges);
+    if (stats) {
+        smap_add_format(status, "policy_version", "%"PRIu32,
+                        stats->policy_version);
+    }
+    free(error);
+}
+
+static int64_t
+sum(const uint64_t *counters, size_t n)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        total += counters[i];
+    }
+    return total;
+}
+
+static void
+set_inspector_statistics(const struct ovsrec_inspector *row,
+                         const struct insp_inspector_stats *stats)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } counters[] = {
+        { "seen_packets", stats->seen_packets },
+        { "seen_bytes", stats->seen_bytes },
+        { "inspected_packets", stats->inspected_packets },
+        { "inspected_bytes", stats->inspected_bytes },
+        { "skipped_packets", sum(stats->skipped, INSP_N_SKIPS) },
+        { "lost_packets", sum(stats->lost, INSP_N_LOSTS) },
+        { "dropped_packets", stats->verdicts[INSP_VERDICT_DROP]
+                             + stats->verdicts[INSP_VERDICT_RESET] },
+        { "redirected_packets", stats->verdicts[INSP_VERDICT_REDIRECT] },
+        { "connections", stats->table.connections },
+        { "connections_begun", stats->table.begun },
+        { "connections_ended", sum(stats->table.ended, INSP_N_ENDS) },
+        { "connections_evicted", stats->table.ended[INSP_END_EVICTED]
+                                 + stats->table.ended[INSP_END_QUOTA] },
+        { "memory_bytes", stats->table.bytes },
+        { "unknown_id_packets",
+          insp_engine_unknown_id(ovsext_rows()->engine) },
+    };
+    const char *keys[ARRAY_SIZE(counters)];
+    int64_t values[ARRAY_SIZE(counters)];
+
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        keys[i] = counters[i].key;
+        values[i] = counters[i].value;
+    }
+    ovsrec_inspector_set_statistics(row, keys, values, ARRAY_SIZE(counters));
+}
+
+static void
+set_uplink_statistics(const struct ovsrec_inspect_uplink *row,
+                      const struct insp_uplink_status *s)
+{
+    const char *keys[] = { "produced", "sent", "queued", "dropped",
+                           "wire_bytes", "connects" };
+    const int64_t values[] = { s->produced, s->sent, s->queued, s->dropped,
+                               s->wire_bytes, s->connects };
+
+    BUILD_ASSERT(ARRAY_SIZE(keys) == ARRAY_SIZE(values));
+    ovsrec_inspect_uplink_set_statistics(row, keys, values,
+                                         ARRAY_SIZE(keys));
+}
+
+static void
+compose_history(const char *name, const struct insp_uplink_status *s,
+                bool refresh, uint64_t serial, struct smap *status)
+{
+    struct history *h = shash_find_data(&histories, name);
+    long long int now = time_msec();
+
+    if (!h) {
+        h = xzalloc(sizeof *h);
+        shash_add(&histories, name, h);
+    }
+    h->seen_in = serial;
+    if (!h->known || h->is_connected != s->is_connected) {
+        if (s->is_connected) {
+            h->connected_at = now;
+        } else if (h->known) {
+            h->disconnected_at = now;
+        }
+        h->known = true;
+        h->is_connected = s->is_connected;
+        refresh = true;
+    }
+    if (refresh) {
+        h->sec_since_connect = (now - h->connected_at) / 1000;
+        h->sec_since_disconnect = (now - h->disconnected_at) / 1000;
+    }
+    if (h->connected_at) {
+        smap_add_format(status, "sec_since_connect", "%lld",
+                        h->sec_since_connect);
+    }
+    if (h->disconnected_at) {
+        smap_add_format(status, "sec_since_disconnect", "%lld",
+                        h->sec_since_disconnect);
+    }
+}
+
+/* 's' is NULL when the uplink is not in force. */
+static void
+compose_uplink(const struct ovsext_uplink *uplink,
+               const struct insp_uplink_status *s, bool refresh,
+               uint64_t serial, struct smap *status)
+{
+    const char *state = (uplink->faults.n ? "error"
+                         : !uplink->config.enabled ? "disabled"
+                         : !uplink->config.base.n_inspectors ? "unused"
+                         : !s ? "error"
+                         : s->state);
+
+    smap_init(status);
+    put_text(status, "state", state);
+    put_text(status, "error", uplink->faults.text);
+    put_text(status, "warning", uplink->warnings.text);
+    if (s && strcmp(state, "error")) {
+        put_text(status, "last_error", s->last_error);
+        put_text(status, "peer", s->is_connected ? s->peer : NULL);
+        put_text(status, "protocol", s->is_connected ? s->protocol : NULL);
+        compose_history(uplink->name, s, refresh, serial, status);
+    }
+}
+
+static const struct insp_inspector_stats *
+stats_of(const struct insp_inspector_stats *all, size_t n, uint32_t id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].id == id) {
+            return &all[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct insp_uplink_status *
+uplink_status_of(const struct insp_uplink_status *all, size_t n,
+                 const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(all[i].name, name)) {
+            return &all[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+write_inspectors(const struct ovsext_rows *rows, bool refresh)
+{
+    static struct insp_inspector_stats all[INSP_MAX_INSPECTORS];
+    size_t n = 0;
+
+    if (rows->engine) {
+        n = insp_engine_get_stats(rows->engine, all, INSP_MAX_INSPECTORS);
+        n = MIN(n, INSP_MAX_INSPECTORS);
+    }
+    for (size_t i = 0; i < rows->n_inspectors; i++) {
+        const struct ovsext_inspector *inspector = &rows->inspectors[i];
+        const struct insp_inspector_stats *stats = NULL;
+        const struct ovsrec_inspector *row;
+        struct smap status;
+
+        row = ovsrec_inspector_get_for_uuid(rows->idl, &inspector->uuid);
+        if (!row) {
+            continue;
+        }
+        if (inspector->n_bridges) {
+            stats = stats_of(all, n, inspector->config.base.id);
+        }
+        compose_inspector(inspector, stats, &status);
+        ovsrec_inspector_set_status(row, &status);
+        smap_destroy(&status);
+        if (stats && refresh) {
+            set_inspector_statistics(row, stats);
+        }
+        if (row->cur_cfg != inspector->next_cfg) {
+            ovsrec_inspector_set_cur_cfg(row, inspector->next_cfg);
+        }
+    }
+}
+
+static void
+write_uplinks(const struct ovsext_rows *rows, bool refresh)
+{
+    static struct insp_uplink_status all[INSP_MAX_UPLINKS];
+    struct shash_node *node;
+    size_t n = 0;
+
+    if (rows->engine) {
+        n = insp_drain_get_status(insp_engine_drain(rows->engine), all,
+                                  INSP_MAX_UPLINKS);
+        n = MIN(n, INSP_MAX_UPLINKS);
+    }
+    for (size_t i = 0; i < rows->n_uplinks; i++) {
+        const struct ovsext_uplink *uplink = &rows->uplinks[i];
+        const struct insp_uplink_status *s = NULL;
+        const struct ovsrec_inspect_uplink *row;
+        struct smap status;
+
+        row = ovsrec_inspect_uplink_get_for_uuid(rows->idl, &uplink->uuid);
+        if (!row) {
+            continue;
+        }
+        if (!uplink->faults.n && uplink->config.enabled
+            && uplink->config.base.n_inspectors) {
+            s = uplink_status_of(all, n, uplink->name);
+        }
+        compose_uplink(uplink, s, refresh, rows->serial, &status);
+        ovsrec_inspect_uplink_set_status(row, &status);
+        ovsrec_inspect_uplink_set_is_connected(row, s && s->is_connected);
+        smap_destroy(&status);
+        if (s && refresh) {
+            set_uplink_statistics(row, s);
+        }
+    }
+    SHASH_FOR_EACH_SAFE (node, &histories) {
+        if (((struct history *) node->data)->seen_in != rows->serial) {
+            free(node->data);
+            shash_delete(&histories, node);
+        }
+    }
+}
+
+static int
+statistics_interval(const struct ovsext_rows *rows)
+{
+    const struct ovsrec_open_vswitch *ovs;
+    int interval = MIN_STATISTICS_MS;
+
+    ovs = ovsrec_open_vswitch_first(rows->idl);
+    if (ovs) {
+        interval = smap_get_int(&ovs->other_config, "stats-update-interval",
+                                MIN_STATISTICS_MS);
+    }
+    return MAX(interval, MIN_STATISTICS_MS);
+}
+
+void
+ovsext_status_run(struct ovsext_rows *rows)
+{
+    if (!txn && rows->all_in_force
+        && (time_msec() >= status_at || status_serial != rows->serial)) {
+        bool refresh = time_msec() >= statistics_at;
+
+        if (refresh) {
+            statistics_at = time_msec() + statistics_interval(rows);
+        }
+        status_at = time_msec() + STATUS_MS;
+        committing_serial = rows->serial;
+        txn = ovsdb_idl_txn_create(rows->idl);
+        write_inspectors(rows, refresh);
+        write_uplinks(rows, refresh);
+    }
+    if (txn) {
+        enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+
+        if (status == TXN_INCOMPLETE) {
+            return;
+        }
+        ovsdb_idl_txn_destroy(txn);
+        txn = NULL;
+        if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
+            status_serial = committing_serial;
+        } else {
+            VLOG_DBG("status not written (%s), trying again",
+                     ovsdb_idl_txn_status_to_string(status));
+            status_serial = rows->serial;
+            status_at = time_msec() + STATUS_MS;
+        }
+    }
+}
+
+void
+ovsext_status_wait(const struct ovsext_rows *rows)
+{
+    if (txn) {
+        ovsdb_idl_txn_wait(txn);
+    } else if (rows->all_in_force
+               && (rows->n_inspectors || rows->n_uplinks)) {
+        if (status_serial != rows->serial) {
+            poll_immediate_wake();
+        } else {
+            poll_timer_wait_until(status_at);
+        }
+    }
+}
+
+void
+ovsext_status_exit(void)
+{
+    struct shash_node *node;
+
+    if (txn) {
+        ovsdb_idl_txn_destroy(txn);
+        txn = NULL;
+    }
+    SHASH_FOR_EACH (node, &histories) {
+        free(node->data);
+    }
+    shash_destroy(&histories);
+}

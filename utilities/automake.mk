@@ -1,0 +1,30 @@
+# Programs of our own, on Open vSwitch's library (daemon, unixctl, vlog, IDL)
+# and ours.  Its headers are the system's for us: our warnings are not theirs.
+if WITH_OVS
+OVS_CPPFLAGS = -isystem $(abs_builddir)/ovs/include \
+	-isystem $(abs_builddir)/ovs/lib -isystem $(abs_builddir)/ovs
+OVS_LIBS = $(abs_builddir)/ovs/lib/libopenvswitch.la
+
+bin_PROGRAMS += \
+	utilities/ovs-inspect-collector \
+	utilities/ovs-inspectctl
+
+utilities_ovs_inspect_collector_SOURCES = \
+	utilities/collector/main.c \
+	utilities/collector/output.c \
+	utilities/collector/output.h \
+	utilities/collector/peer.c \
+	utilities/collector/peer.h
+utilities_ovs_inspect_collector_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+utilities_ovs_inspect_collector_LDADD = lib/libinsp.a $(OVS_LIBS) \
+	$(OPENSSL_LIBS)
+
+utilities_ovs_inspectctl_SOURCES = utilities/ovs-inspectctl.c
+utilities_ovs_inspectctl_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+utilities_ovs_inspectctl_LDADD = lib/libinsp.a $(OVS_LIBS) $(OPENSSL_LIBS)
+
+# Headers that Open vSwitch generates, and its library, come first.
+$(OVS_LIBS): ovs.built ;
+$(utilities_ovs_inspect_collector_OBJECTS) \
+$(utilities_ovs_inspectctl_OBJECTS): | ovs.built
+endif

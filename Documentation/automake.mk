@@ -1,0 +1,10 @@
+man_MANS += \
+	Documentation/ovs-inspect-collector.8 \
+	Documentation/ovs-inspectctl.8
+
+EXTRA_DIST += $(man_MANS) \
+	Documentation/house.md \
+	Documentation/quickstart.md \
+	Documentation/records.md \
+	Documentation/threads.md \
+	Documentation/troubleshooting.md

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+"""Write Documentation/records.md from lib/record/record.def.
+
+    gen-records.py SRCDIR            print it
+    gen-records.py SRCDIR --check    exit 1 if the file there is another one
+
+Run it after a change of record.def (or of flow/end.def, flow/remainder.def,
+whose words the manual lists).  tests/system/ipfix-interop.sh compares.
+"""
+import os
+import re
+import sys
+
+SECTIONS = [
+    ('Connections', ['INSP_CONN', 'INSP_CONN4', 'INSP_CONN6'], 'flow',
+     'One a connection and, while it is open, one every `active_timeout`. '
+     'Packets and bytes are since the record before. Templates 256 (IPv4) '
+     'and 257 (IPv6); biflow as RFC 5103 has it: the forward direction is '
+     "the initiator's."),
+    ('Packets without a connection', ['INSP_REMAIN'], 'inspect_remainder',
+     'ARP, what is not IP, malformed packets, and connections that there was '
+     'no room for, for each pair of ports. Template 258.'),
+    ('Statistics', ['INSP_SENSOR'], 'inspect_stats',
+     'Of one inspector, totals since it began: '
+     '`seen = inspected + skipped + lost`. Template 259.'),
+    ('Loss', ['INSP_LOSS'], 'inspect_loss',
+     'An uplink had to drop records because its queue was full. It stands '
+     'where they would have stood, and is in none of the counts of the '
+     'uplink. Template 260.'),
+    ('Identity', ['INSP_PORT'], None,
+     'Who is behind a port id; an options record that comes before the first '
+     'record that names the id, once a connection and observation domain. A '
+     'JSON line carries it itself, under `src_vm` and `dest_vm`. A port id '
+     'is never used again: a port that is attached anew, or whose identity '
+     'changes, has another one. Template 261.'),
+    ('Identity gone', ['INSP_GONE'], None,
+     'No later record names the port id: the receiver may forget it. Options '
+     'template 262.'),
+    ('Exporter', ['INSP_EXPORTER'], None,
+     'Which sensor sends; the first options record after the type '
+     'information. Our collector refuses a sensor whose certificate is for '
+     'another name. Options template 263.'),
+]
+PENS = {'0': '', 'INSP_PEN': '32473/', 'INSP_PEN_REVERSE': '29305/'}
+
+
+def read(path):
+    with open(path, encoding='utf-8') as f:
+        return re.sub(r'/\*.*?\*/', '', f.read(), flags=re.S)
+
+
+def split(text):
+    """The arguments of a macro: commas outside of strings and brackets."""
+    args, depth, quoted, at = [''], 0, False, 0
+    while at < len(text):
+        c = text[at]
+        if quoted:
+            if c == '\\':
+                args[-1] += c
+                at += 1
+                c = text[at]
+            elif c == '"':
+                quoted = False
+        elif c == '"':
+            quoted = True
+        elif c in '([':
+            depth += 1
+        elif c in ')]':
+            depth -= 1
+        elif c == ',' and not depth:
+            args.append('')
+            at += 1
+            continue
+        args[-1] += c
+        at += 1
+    return [x.strip() for x in args]
+
+
+def string(text):
+    return ''.join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) \
+        .replace('\\"', '"')
+
+
+def calls(text, macros):
+    """(macro, arguments) of each use, in order."""
+    pattern = re.compile(r'^(' + '|'.join(macros) + r')\(', re.M)
+    for m in pattern.finditer(text):
+        depth, at, quoted = 1, m.end(), False
+        while depth:
+            c = text[at]
+            if c == '"' and text[at - 1] != '\\':
+                quoted = not quoted
+            elif not quoted:
+                depth += {'(': 1, ')': -1}.get(c, 0)
+            at += 1
+        yield m.group(1), split(text[m.end():at - 1])
+
+
+def places(srcdir):
+    """Object -> its path in a line, from fields.c."""
+    text = read(os.path.join(srcdir, 'lib/record/fields.c'))
+    found = {}
+    for name, key, parent in re.findall(
+            r'\[INSP_OBJECT_(\w+)\] = \{ "(\w*)", INSP_OBJECT_(\w+) \}',
+            text):
+        found[name] = found.get(parent, '') + (key + '.' if key else '')
+    return found
+
+
+def element(args):
+    if args[5] == '0':
+        return ''
+    value = eval(args[5], {}, {})        # "0x4000 | 12".
+    return f'{PENS[args[4]]}{value}'
+
+
+def table(text, macros, where):
+    # An identity stands in the record of either end.
+    inside = 'src_vm.' if macros == ['INSP_PORT'] else ''
+    yield '| JSON | element | number | bytes | meaning |'
+    yield '| --- | --- | --- | --- | --- |'
+    for macro, a in calls(text, macros):
+        key = string(a[9])
+        json = f'`{inside}{where[a[8]]}{key}`' if key else ''
+        number = element(a)
+        length = '' if not number else 'var' if a[6] == 'VAR' else a[6]
+        only = {'INSP_CONN4': ' (IPv4)', 'INSP_CONN6': ' (IPv6)'}.get(macro,
+                                                                      '')
+        when = {'NONZERO': ' Left out when there is none.',
+                'TCP': ' TCP only.', 'PORTS': '', 'ICMP': ' ICMP only.',
+                }.get(a[10], '') if key else ''
+        meaning = string(a[11]).rstrip('.')
+        yield (f'| {json} | {a[0] if number else ""} | {number} | {length} '
+               f'| {meaning}{only}.{when} |')
+
+
+def words(srcdir, name, macro):
+    text = read(os.path.join(srcdir, 'lib/flow', name))
+    for _, a in calls(text, [macro]):
+        yield f'* `{string(a[1])}`: {string(a[-1])}'
+
+
+def document(srcdir):
+    text = read(os.path.join(srcdir, 'lib/record/record.def'))
+    where = places(srcdir)
+    yield '# Records'
+    yield ''
+    yield '<!-- Made from lib/record/record.def by build-aux/gen-records.py.' \
+        ' Do not edit. -->'
+    yield ''
+    yield ('What an inspector sends over its uplinks, as IPFIX (RFC 7011) '
+           'or as lines of JSON with the names of Suricata\'s EVE. '
+           '`ovs-inspect-collector` writes the same lines for both. Numbers '
+           'are those of IANA; `29305/` marks the reverse direction '
+           '(RFC 5103), `32473/` elements of our own, which every connection '
+           'describes itself (RFC 5610). All times are UTC.')
+    for title, macros, event, about in SECTIONS:
+        yield ''
+        yield f'## {title}'
+        yield ''
+        if event:
+            about = f'`event_type` is `{event}`. ' + about
+        yield about
+        yield ''
+        yield from table(text, macros, where)
+    yield ''
+    yield '## Words'
+    yield ''
+    yield '`inspect.end`, in this order from 0 in IPFIX:'
+    yield ''
+    yield from words(srcdir, 'end.def', 'INSP_END')
+    yield ''
+    yield '`remainder.reason`, likewise; `catch-all` follows the last one:'
+    yield ''
+    yield from words(srcdir, 'remainder.def', 'INSP_REMAINDER')
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    srcdir = sys.argv[1]
+    text = '\n'.join(document(srcdir)) + '\n'
+    if '--check' not in sys.argv:
+        sys.stdout.write(text)
+        return 0
+    path = os.path.join(srcdir, 'Documentation/records.md')
+    with open(path, encoding='utf-8') as f:
+        if f.read() == text:
+            return 0
+    print(f'{path} is not what record.def says: run '
+          f'build-aux/gen-records.py {srcdir} > {path}')
+    return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

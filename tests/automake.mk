@@ -1,0 +1,90 @@
+# Suites.  Each target runs one through build-aux/tally.py, which shows what
+# failed, says why anything was skipped, and adds its counts to
+# tests/totals, so that "make check" and check.sh end with one sum.
+TOTALS = tests/totals
+TALLY = $(PYTHON3) $(srcdir)/build-aux/tally.py \
+	--totals $(TOTALS) --logs tests/logs
+
+include tests/unit/automake.mk
+include tests/fuzz/automake.mk
+
+# "make check": no root, minutes.  ARG_MAX of sub-makes: "totals" begins anew.
+CHECK_LOCAL += check-all
+check-all:
+	@rm -f $(TOTALS)
+	@$(MAKE) --no-print-directory $(CHECK_TARGETS)
+	@$(TALLY) --sum
+CHECK_TARGETS = check-static check-unit check-fuzz
+if WITH_OVS
+CHECK_TARGETS += check-inspect
+endif
+
+check-static:
+	@$(TALLY) static --name layers -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-layers.py $(srcdir)/lib
+	@$(TALLY) static --name signs -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-signs.py $(srcdir)
+	@$(TALLY) static --name columns -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-columns.py $(srcdir)
+	@$(TALLY) static --name records -- \
+	    $(PYTHON3) $(srcdir)/build-aux/gen-records.py $(srcdir) --check
+	@$(TALLY) static --name distribution -- \
+	    $(MAKE) --no-print-directory check-dist
+
+# Sanitizers: the library and its tests once more, in a build of their own.
+check-asan: SANITIZE = address,undefined
+check-tsan: SANITIZE = thread
+check-asan check-tsan:
+	@$(MKDIR_P) tests/$@
+	@test -e tests/$@/Makefile || { \
+	  echo "configuring for -fsanitize=$(SANITIZE)"; \
+	  cd tests/$@ && $(abs_top_srcdir)/configure -q --without-ovs \
+	    --enable-sanitize=$(SANITIZE) CC='$(OVS_CC)' CFLAGS='-O1 -g' \
+	    >configure.out 2>&1 || { cat configure.out; exit 1; }; }
+	@$(MAKE) --no-print-directory -C tests/$@ check-sanitized \
+	    SUITE=$(@:check-%=%) \
+	    TALLY='$(PYTHON3) $(abs_top_srcdir)/build-aux/tally.py \
+	        --totals $(abs_builddir)/$(TOTALS) \
+	        --logs $(abs_builddir)/tests/logs'
+
+# In the build above: every program, under the suite's name.
+check-sanitized:
+	@$(MAKE) --no-print-directory check-unit UNIT_SUITE=$(SUITE)
+	@$(MAKE) --no-print-directory check-fuzz FUZZ_SUITE=$(SUITE)
+
+EXTRA_DIST += \
+	tests/system/collector-restart.sh \
+	tests/system/collector.sh \
+	tests/system/conservation.sh \
+	tests/system/e2e.sh \
+	tests/system/insertion.sh \
+	tests/system/ipfix-interop.sh \
+	tests/system/lib.sh \
+	tests/system/lifecycle.sh \
+	tests/system/quickstart.sh \
+	tests/system/security.sh \
+	tests/system/sensor.py \
+	tests/system/stream.py \
+	tests/system/tenants.sh \
+	tests/system/traffic.py \
+	tests/system/workers.sh
+
+# Messages for receivers that others wrote.
+EXTRA_PROGRAMS += tests/system/ipfix-sample
+CLEANFILES += tests/system/ipfix-sample
+tests_system_ipfix_sample_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_system_ipfix_sample_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+
+# Root: network namespaces.
+check-system: all tests/system/ipfix-sample
+	@top_srcdir=$(abs_top_srcdir) OVSEXT_BUILD=$(abs_builddir) \
+	    IPFIX_SAMPLE=$(abs_builddir)/tests/system/ipfix-sample \
+	    TALLY='$(TALLY)' $(srcdir)/build-aux/run-system.sh
+
+CLEAN_LOCAL += clean-tests
+clean-tests:
+	rm -rf tests/logs tests/totals tests/check-asan tests/check-tsan \
+	    tests/fuzz/build
+
+.PHONY: check-all check-static check-asan check-tsan check-sanitized \
+	check-system clean-tests

@@ -1,0 +1,69 @@
+# One program a parser.  With gcc, tests/fuzz/replay.c is the main() and runs
+# the corpus; "make fuzz" builds the same with clang's libFuzzer.
+fuzz_programs = \
+	tests/fuzz/fuzz-ipfix \
+	tests/fuzz/fuzz-parse
+EXTRA_PROGRAMS += $(fuzz_programs)
+CLEANFILES += $(fuzz_programs) $(fuzz_programs:=.log)
+
+if FUZZER
+FUZZ_MAIN =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+FUZZ_LINK = $(AM_LDFLAGS)
+endif
+
+tests_fuzz_fuzz_ipfix_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-ipfix.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_ipfix_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_ipfix_LDFLAGS = $(FUZZ_LINK)
+
+# Nothing but libc: a parser that needs more has lost its way.
+tests_fuzz_fuzz_parse_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-parse.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_parse_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_parse_LDFLAGS = $(FUZZ_LINK)
+
+EXTRA_DIST += \
+	tests/fuzz/corpus \
+	tests/fuzz/make-corpus.py
+
+FUZZ_SUITE = fuzz
+check-fuzz:
+	@$(MAKE) --no-print-directory -k $(fuzz_programs) || :
+	@s=0; for p in $(fuzz_programs); do \
+	    if $(MAKE) $$p >$$p.log 2>&1; then \
+	        $(TALLY) $(FUZZ_SUITE) -- $$p \
+	            $(srcdir)/tests/fuzz/corpus/$${p##*/fuzz-} || s=1; \
+	    else \
+	        $(TALLY) $(FUZZ_SUITE) --name "building $${p##*/}" -- \
+	            sh -c "cat $$p.log; exit 1" || s=1; \
+	    fi; \
+	done; exit $$s
+
+# For FUZZ_SECONDS each; what is found stays in tests/fuzz/build/findings.
+FUZZ_SECONDS = 60
+fuzz:
+	@test '$(CLANG)' != no || { \
+	    echo "make fuzz needs clang: apt-get install clang" >&2; exit 1; }
+	@$(MKDIR_P) tests/fuzz/build
+	@test -e tests/fuzz/build/Makefile || { cd tests/fuzz/build && \
+	    $(abs_top_srcdir)/configure -q --without-ovs CC=$(CLANG) \
+	    --enable-sanitize=fuzzer-no-link,address,undefined \
+	    CFLAGS='-O1 -g'; }
+	@$(MAKE) --no-print-directory -C tests/fuzz/build run-fuzz \
+	    FUZZ_SECONDS=$(FUZZ_SECONDS)
+run-fuzz: $(fuzz_programs)
+	@for p in $(fuzz_programs); do \
+	    name=$${p##*/fuzz-}; \
+	    $(MKDIR_P) found/$$name findings; \
+	    $$p -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -artifact_prefix=findings/$$name- found/$$name \
+	        $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
+	done
+.PHONY: check-fuzz fuzz run-fuzz

@@ -1,0 +1,159 @@
+# shellcheck shell=bash
+# For tests/system/*.sh: a sandbox (build-aux/sandbox.sh) and TAP.
+#
+#     . "$(dirname "$0")/lib.sh"
+#     system_test "$@"          # Enters the sandbox; returns in it.
+#     ...
+#     check "what must hold" COMMAND...
+#     done_testing
+#
+# In: PREFIX, or OVSEXT_BUILD for what is not installed.  LIMIT: seconds that
+# the test may take.  KEEP=DIR: the sandbox's files are copied to DIR at the
+# end, for whoever looks for the reason of a failure.
+
+TESTS_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=../../build-aux/sandbox.sh
+. "$TESTS_HOME/../../build-aux/sandbox.sh"
+
+N_TESTS=0
+N_FAILED=0
+
+system_test() {
+    local why
+    if sandbox_inside; then
+        trap at_exit EXIT
+        trap 'diag "longer than ${LIMIT:-180} s"; exit 124' TERM
+        sandbox_timer "${LIMIT:-180}"
+        exec 2>"$SANDBOX_DIR/stderr"
+        sandbox_init || bail "the sandbox could not be made"
+        return
+    fi
+    export OVSEXT_BUILD
+    if why=$(sandbox_missing); then
+        echo "1..0 # SKIP $why"
+        exit 77
+    fi
+    sandbox_enter "$BASH" "$0" "$@"
+    exit
+}
+
+at_exit() {
+    sed 's/^/# /' "$SANDBOX_DIR/stderr"
+    if test -z "$FINISHED"; then
+        echo "not ok $((N_TESTS + 1)) - ran to its end"
+        echo "1..$((N_TESTS + 1))"
+    fi
+    if test -n "$KEEP"; then
+        mkdir -p "$KEEP" && cp -r "$SANDBOX_DIR/." "$KEEP/" 2>/dev/null
+    fi
+}
+
+bail() {
+    diag "$*"
+    FINISHED=1
+    echo "1..$N_TESTS"
+    exit 1
+}
+
+# Something that everything after it needs.
+need() {
+    check "$@" && return
+    diag "$(tail -n 5 "$OVS_LOGDIR"/*.log 2>/dev/null)"
+    bail "nothing else can be tested"
+}
+
+diag() {
+    printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+# check WHAT COMMAND...
+check() {
+    local what=$1 out=$SANDBOX_DIR/out/check
+    shift
+    N_TESTS=$((N_TESTS + 1))
+    if "$@" >"$out" 2>&1; then
+        echo "ok $N_TESTS - $what"
+        return 0
+    fi
+    echo "not ok $N_TESTS - $what"
+    diag "failed: $*"
+    sed 's/^/# /' "$out"
+    N_FAILED=$((N_FAILED + 1))
+    return 1
+}
+
+# is WHAT GOT EXPECTED
+is() {
+    check "$1" equal "$2" "$3"
+}
+
+equal() {
+    test "$1" = "$2" || {
+        echo "got:      $1"
+        echo "expected: $2"
+        return 1
+    }
+}
+
+not() {
+    ! "$@"
+}
+
+# check_soon WHAT SECONDS COMMAND...
+check_soon() {
+    local what=$1 seconds=$2
+    shift 2
+    sandbox_wait "$seconds" "$@"
+    check "$what (within $seconds s)" "$@"
+}
+
+skip() {
+    N_TESTS=$((N_TESTS + 1))
+    echo "ok $N_TESTS - $1 # SKIP $2"
+}
+
+done_testing() {
+    FINISHED=1
+    echo "1..$N_TESTS"
+    test $N_FAILED = 0
+    exit
+}
+
+# records EXPR [OPTION]...: how many records the collector wrote fulfil it.
+records() {
+    $RECORDS query "$RECORDS_FILE" --where "$@"
+}
+
+# The whole host up to the collector: PKI, database, switch, collector.
+host_up() {
+    need "certificates can be made" pki_init
+    need "ovsdb-server starts" switch_start_db
+    need "ovs-vswitchd starts" switch_start "$@"
+    need "the collector starts" collector_start
+}
+
+# What ends every test: no crash on the way, a clean exit.
+host_down() {
+    local pid
+    pid=$(switch_pid)
+    check "ovs-vswitchd is alive" kill -0 "$pid"
+    check "ovs-vswitchd ends by itself" switch_stop --cleanup
+    check "no crash report, no assertion" no_crash
+}
+
+no_crash() {
+    ! compgen -G "$OVS_LOGDIR/inspect-crash.*" &&
+    ! grep -hE 'EMER|assertion|SIGSEGV|SIGABRT' "$OVS_LOGDIR"/*.log
+}
+
+# settle: until the inspected packets stop growing.
+settle() {
+    local last=-1 now i
+    for ((i = 0; i < 50; i++)); do
+        now=$(stats "$1" inspected_packets)
+        test "$now" = "$last" && return 0
+        last=$now
+        sleep 0.2
+    done
+    return 1
+}

@@ -1,0 +1,48 @@
+# CUnit, one program a room, each from the one .c file of its name.
+UNIT_LIBS = lib/libinsp.a $(OPENSSL_LIBS) $(UNWIND_LIBS) $(CUNIT_LIBS) -lm
+LDADD = $(UNIT_LIBS)
+
+unit_programs = \
+	tests/unit/test-base \
+	tests/unit/test-config \
+	tests/unit/test-cursor \
+	tests/unit/test-engine \
+	tests/unit/test-flow \
+	tests/unit/test-ipfix \
+	tests/unit/test-json \
+	tests/unit/test-packet \
+	tests/unit/test-purity \
+	tests/unit/test-record \
+	tests/unit/test-uplink \
+	tests/unit/stress-table
+EXTRA_PROGRAMS += $(unit_programs)
+CLEANFILES += $(unit_programs) $(unit_programs:=.log)
+
+noinst_HEADERS += \
+	tests/unit/frames.h \
+	tests/unit/pcap.h \
+	tests/unit/pki.h \
+	tests/unit/records.h \
+	tests/unit/specs.h \
+	tests/unit/unit.h
+
+# Captures that others made, when a folder of them stands beside the tree.
+PCAPS = $(firstword $(wildcard $(abs_top_srcdir)/../*/pcaps))
+
+UNIT_SUITE = unit
+if HAVE_CUNIT
+check-unit:
+	@$(MAKE) --no-print-directory -k $(unit_programs) || :
+	@s=0; for p in $(unit_programs); do \
+	    if $(MAKE) $$p >$$p.log 2>&1; then \
+	        INSP_PCAPS='$(PCAPS)' $(TALLY) $(UNIT_SUITE) -- $$p || s=1; \
+	    else \
+	        $(TALLY) $(UNIT_SUITE) --name "building $${p##*/}" -- \
+	            sh -c "cat $$p.log; exit 1" || s=1; \
+	    fi; \
+	done; exit $$s
+else
+check-unit:
+	@$(TALLY) $(UNIT_SUITE) --skip "no CUnit: apt-get install libcunit1-dev"
+endif
+.PHONY: check-unit

@@ -1,0 +1,275 @@
+/* Records for tests
+ * =================
+ *
+ * Random and extreme records and identities, and the line that each gives.
+ *
+ * Above:    test-json.c, test-ipfix.c, test-uplink.c.   Below:  lib/export/.
+ * Threads:  one.
+ * Memory:   the caller's.
+ * Time:     none.
+ * Fails:    never.
+ */
+
+#ifndef INSP_TEST_RECORDS_H
+#define INSP_TEST_RECORDS_H 1
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "export/json.h"
+#include "record/record.h"
+
+static inline uint64_t
+some_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Numbers as extreme as they come about half of the time. */
+static inline uint64_t
+some_number(uint64_t *state, unsigned int n_bits)
+{
+    uint64_t mask = n_bits < 64 ? (UINT64_C(1) << n_bits) - 1 : UINT64_MAX;
+    uint64_t r = some_random(state);
+
+    switch (r >> 61) {
+    case 0: return 0;
+    case 1: return mask;
+    case 2: return mask >> 1;
+    case 3: return 1;
+    default: return some_random(state) & mask;
+    }
+}
+
+/* From 1970 to 2104, what NTP's form can say. */
+static inline uint64_t
+some_time(uint64_t *state)
+{
+    static const uint64_t edges[] = {
+        0,
+        1,
+        999999999,
+        1000000000,
+        UINT64_C(2085978495999999999),
+        UINT64_C(2085978496000000000),
+        UINT64_C(2085978496000000001),
+        UINT64_C(951825599999999999),
+        UINT64_C(951825600000000000),
+        UINT64_C(1709164800123456789),
+        UINT64_C(4102444799999999999),
+    };
+    uint64_t r = some_random(state);
+
+    return r & 1 ? edges[(r >> 1) % INSP_ARRAY_SIZE(edges)]
+                 : (r >> 1) % UINT64_C(4230000000000000000);
+}
+
+/* Text, some of it hostile. */
+static inline void
+some_text(uint64_t *state, char *text, size_t size)
+{
+    static const char *const pieces[] = {
+        "tap0",
+        "\"",
+        "\\",
+        "\xff",
+        "\xc3\xa9",
+        "\x01",
+        "\x7f",
+        "\xe2\x82",
+        "\xf0\x9f\x98\x80",
+        "</script>",
+        "=",
+        "\n",
+        "web-1",
+        "\xed\xa0\x80",
+        "\xc0\x80",
+    };
+    size_t n = some_random(state) % 12, length = 0;
+
+    memset(text, 0, size);
+    while (n--) {
+        const char *piece =
+            pieces[some_random(state) % INSP_ARRAY_SIZE(pieces)];
+
+        if (length + strlen(piece) >= size) {
+            break;
+        }
+        memcpy(text + length, piece, strlen(piece));
+        length += strlen(piece);
+    }
+}
+
+static inline void
+some_port(uint64_t *state, struct insp_port *port, uint32_t id)
+{
+    memset(port, 0, sizeof *port);
+    port->id = id;
+    port->bridge_id = (uint32_t) some_number(state, 32);
+    port->role = (enum insp_port_role)(some_random(state) % 3);
+    port->vlan = (uint16_t) some_number(state, 12);
+    for (unsigned int i = 0; i < 6; i++) {
+        port->mac[i] = (uint8_t) some_number(state, 8);
+    }
+    some_text(state, port->name, sizeof port->name);
+    some_text(state, port->bridge, sizeof port->bridge);
+    some_text(state, port->iface_id, sizeof port->iface_id);
+    some_text(state, port->vm_id, sizeof port->vm_id);
+    some_text(state, port->extra, sizeof port->extra);
+    if (some_random(state) & 1) {
+        snprintf(port->extra, sizeof port->extra,
+                 "project=p-%u\nsecurity-groups=web,db\n=\nnothing\n", id);
+    }
+}
+
+static inline void
+some_zone(uint64_t *state, struct insp_zone *zone)
+{
+    zone->kind = (uint8_t) (some_random(state) % (INSP_N_ZONE_KINDS + 1));
+    zone->a = (uint32_t) some_number(state, 32);
+    zone->b = (uint32_t) some_number(state, 32);
+    zone->vlan = (uint16_t) some_number(state, 12);
+}
+
+static inline void
+some_connection(uint64_t *state, struct insp_record_connection *c)
+{
+    static const uint8_t protos[] = { 1, 6, 17, 58, 132, 47, 0, 255 };
+    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0,    0,
+                                        0, 0, 0, 0, 0xff, 0xff };
+
+    c->flow_id = some_number(state, 53);
+    c->start_ns = some_time(state);
+    c->end_ns = some_time(state);
+    c->ip_version = some_random(state) & 1 ? 4 : 6;
+    c->proto = protos[some_random(state) % sizeof protos];
+    for (unsigned int i = 0; i < 2; i++) {
+        c->packets[i] = some_number(state, 64);
+        c->bytes[i] = some_number(state, 64);
+        c->l4_port[i] = (uint16_t) some_number(state, 16);
+        c->port_id[i] = (uint32_t) (some_random(state) % 4);
+        c->rtt_us[i] = (uint32_t) some_number(state, 32);
+        c->retransmitted[i] = (uint32_t) some_number(state, 32);
+        c->out_of_order[i] = (uint16_t) some_number(state, 16);
+        c->tcp_flags[i] = (uint8_t) some_number(state, 8);
+        for (unsigned int j = 0; j < 16; j++) {
+            c->addr[i][j] = (uint8_t) some_number(state, 8);
+        }
+        if (c->ip_version == 4) {
+            memcpy(c->addr[i], mapped, 12);
+        }
+    }
+    some_zone(state, &c->zone);
+    c->policy_version = (uint32_t) some_number(state, 32);
+    c->icmp_type = (uint8_t) some_number(state, 8);
+    c->icmp_code = (uint8_t) some_number(state, 8);
+    c->state = (uint8_t) some_number(state, 8);
+    c->end_reason = (uint8_t) (some_random(state) % (INSP_N_ENDS + 1));
+    c->verdict = (uint8_t) (some_random(state) % 5);
+    c->intra_host = some_random(state) & 1;
+}
+
+/* Any record that has a line, of inspector 1 to 3, with port ids 0 to 3. */
+static inline void
+some_record(uint64_t *state, struct insp_record *r)
+{
+    memset(r, 0, sizeof *r);
+    r->inspector = (uint32_t) (1 + some_random(state) % 3);
+    r->time_ns = some_time(state);
+    switch (some_random(state) % 6) {
+    case 0:
+        r->type = INSP_RECORD_REMAINDER;
+        r->remainder.start_ns = some_time(state);
+        r->remainder.end_ns = some_time(state);
+        r->remainder.packets = some_number(state, 64);
+        r->remainder.bytes = some_number(state, 64);
+        r->remainder.port_id[0] = (uint32_t) (some_random(state) % 4);
+        r->remainder.port_id[1] = (uint32_t) (some_random(state) % 4);
+        some_zone(state, &r->remainder.zone);
+        r->remainder.ethertype = (uint16_t) some_number(state, 16);
+        r->remainder.reason =
+            (uint8_t) (some_random(state) % (INSP_N_REMAINDERS + 2));
+        break;
+    case 1:
+        r->type = INSP_RECORD_SENSOR;
+        r->sensor.seen_packets = some_number(state, 64);
+        r->sensor.seen_bytes = some_number(state, 64);
+        r->sensor.inspected_packets = some_number(state, 64);
+        r->sensor.inspected_bytes = some_number(state, 64);
+        r->sensor.skipped_packets = some_number(state, 64);
+        r->sensor.lost_packets = some_number(state, 64);
+        r->sensor.dropped_packets = some_number(state, 64);
+        r->sensor.begun = some_number(state, 64);
+        r->sensor.ended = some_number(state, 64);
+        r->sensor.evicted = some_number(state, 64);
+        r->sensor.connections = (uint32_t) some_number(state, 32);
+        r->sensor.flow_limit = (uint32_t) some_number(state, 32);
+        r->sensor.incarnation = (uint32_t) some_number(state, 32);
+        break;
+    case 2:
+        r->type = INSP_RECORD_LOSS;
+        r->loss.records = some_number(state, 64);
+        r->loss.packets = some_number(state, 64);
+        r->loss.bytes = some_number(state, 64);
+        r->loss.since_ns = some_time(state);
+        break;
+    default:
+        r->type = INSP_RECORD_CONNECTION;
+        some_connection(state, &r->conn);
+        break;
+    }
+}
+
+/* The port ids of a record, or NULL. */
+static inline const uint32_t *
+some_port_ids(const struct insp_record *r)
+{
+    return r->type == INSP_RECORD_CONNECTION  ? r->conn.port_id
+           : r->type == INSP_RECORD_REMAINDER ? r->remainder.port_id
+                                              : NULL;
+}
+
+/* An ordinary TCP connection from 10.0.0.1:40000 to 10.0.0.2:80. */
+static inline void
+some_ordinary(struct insp_record *r, uint64_t flow_id)
+{
+    static const uint8_t addr[2][16] = {
+        { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1 },
+        { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2 },
+    };
+
+    memset(r, 0, sizeof *r);
+    r->type = INSP_RECORD_CONNECTION;
+    r->inspector = 1;
+    r->time_ns = UINT64_C(1763855999123456789);
+    r->conn.flow_id = flow_id;
+    r->conn.start_ns = UINT64_C(1763855990000001000);
+    r->conn.end_ns = UINT64_C(1763855998999999000);
+    r->conn.packets[0] = 5;
+    r->conn.packets[1] = 4;
+    r->conn.bytes[0] = 500;
+    r->conn.bytes[1] = 4000;
+    memcpy(r->conn.addr, addr, sizeof addr);
+    r->conn.l4_port[0] = 40000;
+    r->conn.l4_port[1] = 80;
+    r->conn.port_id[0] = 1;
+    r->conn.port_id[1] = 2;
+    r->conn.zone = (struct insp_zone){ 1, 2, 0, INSP_ZONE_PAIR, 0 };
+    r->conn.ip_version = 4;
+    r->conn.proto = 6;
+    r->conn.tcp_flags[0] = 0x1b;
+    r->conn.tcp_flags[1] = 0x13;
+    r->conn.rtt_us[0] = 120;
+    r->conn.rtt_us[1] = 340;
+    r->conn.state =
+        INSP_CONN_ANSWERED | INSP_CONN_ESTABLISHED | INSP_CONN_CLOSED;
+    r->conn.end_reason = INSP_END_CLOSED;
+    r->conn.policy_version = 7;
+    r->conn.intra_host = true;
+}
+
+#endif /* tests/unit/records.h */

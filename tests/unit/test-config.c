@@ -1,0 +1,435 @@
+/* How it works
+ *
+ * Settings go in as an operator writes them; what comes out, or what is
+ * complained of, is compared word by word.  Deliberate mutations that each
+ * make a test here fail: parse_uint() without the strspn() check
+ * (test_numbers); "return true" at the top of is_host_name()
+ * (test_target_faults); a walk over the list instead of over the rules
+ * (test_defaults); stopping at the first fault (test_all_faults). */
+
+#include "config/config.h"
+
+#include "unit.h"
+
+static struct insp_faults faults, warnings;
+static struct insp_config_inspector inspector;
+static struct insp_config_uplink uplink;
+
+#define SETTINGS(...) ((const struct insp_setting[]) { __VA_ARGS__ })
+#define N_SETTINGS(...)                                                     \
+    (sizeof SETTINGS(__VA_ARGS__) / sizeof(struct insp_setting))
+
+static bool
+parse_inspector(const struct insp_setting *settings, size_t n)
+{
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    return insp_config_inspector_parse(settings, n, &inspector, &faults,
+                                       &warnings);
+}
+
+static bool
+parse_uplink(const struct insp_setting *settings, size_t n)
+{
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    return insp_config_uplink_parse(settings, n, &uplink, &faults, &warnings);
+}
+
+/* What every row needs, and then what the test is about. */
+#define INSPECTOR(...)                                                      \
+    parse_inspector(SETTINGS({ "name", "i1" }, { "id", "1" }, __VA_ARGS__), \
+                    N_SETTINGS({ "name", "i1" }, { "id", "1" },             \
+                               __VA_ARGS__))
+#define UPLINK_BASE                                                         \
+    { "name", "u1" }, { "private_key", "/k" }, { "certificate", "/c" },     \
+    { "ca_cert", "/a" }
+#define UPLINK(...)                                                         \
+    parse_uplink(SETTINGS(UPLINK_BASE, __VA_ARGS__),                        \
+                 N_SETTINGS(UPLINK_BASE, __VA_ARGS__))
+
+static void
+test_defaults(void)
+{
+    CU_ASSERT(parse_inspector(SETTINGS({ "name", "i1" }, { "id", "7" }), 2));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "");
+    UNIT_STR_EQ(inspector.base.name, "i1");
+    UNIT_EQ(inspector.base.id, 7);
+    UNIT_EQ(inspector.base.enabled, true);
+    UNIT_EQ(inspector.base.mode, INSP_MODE_TAP);
+    UNIT_EQ(inspector.base.fail_mode, INSP_FAIL_OPEN);
+    UNIT_EQ(inspector.select, INSP_SELECT_VM_TO_VM);
+    UNIT_EQ(inspector.base.flow_limit, 262144);
+    UNIT_EQ(inspector.base.half_open_limit, 0);
+    UNIT_EQ(inspector.base.port_quota, 0);
+    UNIT_EQ(inspector.base.active_timeout_ms, 60000);
+    UNIT_EQ(inspector.base.idle_timeout_ms, 60000);
+    UNIT_EQ(inspector.base.pickup_time_ms, 60000);
+    UNIT_EQ(inspector.base.statistics_interval_ms, 10000);
+    UNIT_STR_EQ(inspector.identity_keys, "");
+    UNIT_EQ(inspector.base.n_rules, 0);
+
+    CU_ASSERT(UPLINK({ "target", "ssl:collector" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(uplink.enabled, true);
+    UNIT_STR_EQ(uplink.base.host, "collector");
+    UNIT_EQ(uplink.base.port, 4740);
+    UNIT_EQ(uplink.base.format, INSP_UPLINK_IPFIX);
+    UNIT_STR_EQ(uplink.base.private_key, "/k");
+    UNIT_STR_EQ(uplink.base.certificate, "/c");
+    UNIT_STR_EQ(uplink.base.ca_cert, "/a");
+    UNIT_EQ(uplink.base.max_backoff_ms, 8000);
+    UNIT_EQ(uplink.base.inactivity_probe_ms, 5000);
+    UNIT_EQ(uplink.base.queue_limit, 65536);
+    UNIT_STR_EQ(uplink.base.protocols, "");
+}
+
+static void
+test_values(void)
+{
+    CU_ASSERT(INSPECTOR({ "enabled", "false" }, { "mode", "inline" },
+                        { "select", "flows" }, { "fail_mode", "closed" },
+                        { "flow_limit", "100000000" },
+                        { "active_timeout", "86400" },
+                        { "idle_timeout", "1" }, { "pickup_time", "0" },
+                        { "other_config:half-open-limit", "5" },
+                        { "other_config:port-quota", "6" },
+                        { "other_config:statistics-interval", "1" },
+                        { "other_config:identity-keys",
+                          "project, security-groups  a" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(inspector.base.enabled, false);
+    UNIT_EQ(inspector.base.mode, INSP_MODE_INLINE);
+    UNIT_EQ(inspector.select, INSP_SELECT_FLOWS);
+    UNIT_EQ(inspector.base.fail_mode, INSP_FAIL_CLOSED);
+    UNIT_EQ(inspector.base.flow_limit, 100000000);
+    UNIT_EQ(inspector.base.active_timeout_ms, 86400000);
+    UNIT_EQ(inspector.base.idle_timeout_ms, 1000);
+    UNIT_EQ(inspector.base.pickup_time_ms, 0);
+    UNIT_EQ(inspector.base.half_open_limit, 5);
+    UNIT_EQ(inspector.base.port_quota, 6);
+    UNIT_EQ(inspector.base.statistics_interval_ms, 1000);
+    UNIT_STR_EQ(inspector.identity_keys, "project\nsecurity-groups\na\n");
+    CU_ASSERT(insp_config_has_key(inspector.identity_keys, "a"));
+    CU_ASSERT(insp_config_has_key(inspector.identity_keys, "project"));
+    CU_ASSERT(!insp_config_has_key(inspector.identity_keys, "proj"));
+    CU_ASSERT(!insp_config_has_key(inspector.identity_keys, "roject"));
+    CU_ASSERT(!insp_config_has_key("", ""));
+
+    CU_ASSERT(UPLINK({ "target", "ssl:10.0.0.1:6514" }, { "format", "json" },
+                     { "enabled", "false" }, { "max_backoff", "1000" },
+                     { "inactivity_probe", "0" },
+                     { "other_config:queue-limit", "64" },
+                     { "other_config:ssl-protocols", "TLSv1.2,TLSv1.3" },
+                     { "other_config:ssl-ciphers", "HIGH" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(uplink.enabled, false);
+    UNIT_EQ(uplink.base.format, INSP_UPLINK_JSON);
+    UNIT_STR_EQ(uplink.base.host, "10.0.0.1");
+    UNIT_EQ(uplink.base.port, 6514);
+    UNIT_EQ(uplink.base.max_backoff_ms, 1000);
+    UNIT_EQ(uplink.base.inactivity_probe_ms, 0);
+    UNIT_EQ(uplink.base.queue_limit, 64);
+    UNIT_STR_EQ(uplink.base.protocols, "TLSv1.2,TLSv1.3");
+    UNIT_STR_EQ(uplink.base.ciphers, "HIGH");
+}
+
+static void
+test_numbers(void)
+{
+    static const char *const bad[] = {
+        "x", "", " 5", "5 ", "+5", "-5", "5x", "0x10", "1e3", "0",
+        "100000001", "18446744073709551616", "99999999999999999999999",
+    };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(bad); i++) {
+        char said[200];
+
+        CU_ASSERT(!INSPECTOR({ "flow_limit", bad[i] }));
+        snprintf(said, sizeof said, "flow_limit '%s': not a whole number "
+                 "from 1 to 100000000", bad[i]);
+        UNIT_STR_EQ(faults.text, said);
+        UNIT_EQ(inspector.base.flow_limit, 262144);
+    }
+    CU_ASSERT(INSPECTOR({ "flow_limit", "007" }));
+    UNIT_EQ(inspector.base.flow_limit, 7);
+
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "inactivity_probe", "999" }));
+    UNIT_STR_EQ(faults.text, "inactivity_probe '999': not 0, nor a whole "
+                             "number from 1000 to 3600000");
+    CU_ASSERT(!parse_inspector(SETTINGS({ "name", "i" },
+                                        { "id", "4294967296" }), 2));
+    UNIT_STR_EQ(faults.text, "id '4294967296': not a whole number from 1 to "
+                             "4294967295");
+    CU_ASSERT(parse_inspector(SETTINGS({ "name", "i" },
+                                       { "id", "4294967295" }), 2));
+    UNIT_EQ(inspector.base.id, UINT32_MAX);
+}
+
+static void
+test_words(void)
+{
+    CU_ASSERT(!INSPECTOR({ "mode", "Tap" }));
+    UNIT_STR_EQ(faults.text, "mode 'Tap': not one of tap, inline");
+    CU_ASSERT(!INSPECTOR({ "select", "" }));
+    UNIT_STR_EQ(faults.text,
+                "select '': not one of vm-to-vm, vm, all, flows");
+    CU_ASSERT(!INSPECTOR({ "enabled", "yes" }));
+    UNIT_STR_EQ(faults.text, "enabled 'yes': neither true nor false");
+    CU_ASSERT(!UPLINK({ "target", "ssl:c:1" }, { "format", "syslog" }));
+    UNIT_STR_EQ(faults.text, "format 'syslog': not one of ipfix, json");
+    UNIT_STR_EQ(insp_select_word(INSP_SELECT_ALL), "all");
+    UNIT_STR_EQ(insp_mode_word(INSP_MODE_INLINE), "inline");
+    UNIT_STR_EQ(insp_fail_mode_word(INSP_FAIL_CLOSED), "closed");
+    UNIT_STR_EQ(insp_uplink_format_word(INSP_UPLINK_JSON), "json");
+}
+
+static void
+test_all_faults(void)
+{
+    CU_ASSERT(!parse_inspector(SETTINGS({ "flow_limit", "x" },
+                                        { "mode", "y" },
+                                        { "idle_timeout", "0" }), 3));
+    UNIT_EQ(faults.n, 5);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "name: must be set"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "id: must be set"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "flow_limit 'x': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "mode 'y': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "idle_timeout '0': "));
+}
+
+static void
+test_names(void)
+{
+    char name[65];
+
+    memset(name, 'n', 64);
+    name[64] = '\0';
+    CU_ASSERT(!parse_inspector(SETTINGS({ "name", name }, { "id", "1" }), 2));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "longer than 63 bytes"));
+    name[63] = '\0';
+    CU_ASSERT(parse_inspector(SETTINGS({ "name", name }, { "id", "1" }), 2));
+    UNIT_STR_EQ(inspector.base.name, name);
+    CU_ASSERT(!parse_inspector(SETTINGS({ "name", "" }, { "id", "1" }), 2));
+    UNIT_STR_EQ(faults.text, "name: is empty");
+    CU_ASSERT(!parse_inspector(SETTINGS({ "name", "a\nb" }, { "id", "1" }),
+                               2));
+    UNIT_STR_EQ(faults.text, "name: has control characters in it");
+}
+
+static void
+test_unknown_keys(void)
+{
+    CU_ASSERT(INSPECTOR({ "other_config:flow-limt", "5" },
+                        { "status", "x" }, { "external_ids", "y" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "other_config:flow-limt: no such setting");
+}
+
+static void
+test_keys_too_long(void)
+{
+    char keys[300];
+
+    memset(keys, 'k', sizeof keys - 1);
+    keys[sizeof keys - 1] = '\0';
+    CU_ASSERT(!INSPECTOR({ "other_config:identity-keys", keys }));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "longer than 254 bytes"));
+    UNIT_STR_EQ(inspector.identity_keys, "");
+    keys[254] = '\0';
+    CU_ASSERT(INSPECTOR({ "other_config:identity-keys", keys }));
+    UNIT_EQ(strlen(inspector.identity_keys), 255);
+}
+
+static void
+test_limits(void)
+{
+    CU_ASSERT(!INSPECTOR({ "flow_limit", "10" },
+                         { "other_config:half-open-limit", "11" }));
+    UNIT_STR_EQ(faults.text, "other_config:half-open-limit '11': more than "
+                             "flow_limit, which is 10");
+}
+
+static void
+test_later(void)
+{
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "token_file", "/t" }));
+    UNIT_STR_EQ(faults.text,
+                "token_file '/t': push tokens: not in this version");
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "crl_file", "/t" }));
+    UNIT_STR_EQ(faults.text,
+                "crl_file '/t': revocation lists: not in this version");
+}
+
+static void
+test_certificates(void)
+{
+    CU_ASSERT(!parse_uplink(SETTINGS({ "name", "u" },
+                                     { "target", "ssl:c" }), 2));
+    UNIT_STR_EQ(faults.text,
+                "private_key: must be set, here or in table SSL; "
+                "certificate: must be set, here or in table SSL; "
+                "ca_cert: must be set, here or in table SSL");
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" },
+                      { "other_config:ssl-protocols", "TLSv1.3,TLSv1.1" }));
+    UNIT_STR_EQ(faults.text, "other_config:ssl-protocols 'TLSv1.1': neither "
+                             "TLSv1.2 nor TLSv1.3");
+}
+
+static void
+test_targets(void)
+{
+    static const struct {
+        const char *target, *host;
+        unsigned int port;
+    } good[] = {
+        { "ssl:c", "c", 4740 },
+        { "ssl:collector.example.com", "collector.example.com", 4740 },
+        { "ssl:collector.example.com:1", "collector.example.com", 1 },
+        { "ssl:192.0.2.1:65535", "192.0.2.1", 65535 },
+        { "ssl:[2001:db8::1]", "2001:db8::1", 4740 },
+        { "ssl:[2001:db8::1]:6514", "2001:db8::1", 6514 },
+        { "ssl:[fe80::1%eth0]:6514", "fe80::1%eth0", 6514 },
+    };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(good); i++) {
+        CU_ASSERT(UPLINK({ "target", good[i].target }));
+        UNIT_STR_EQ(faults.text, "");
+        UNIT_STR_EQ(uplink.base.host, good[i].host);
+        UNIT_EQ(uplink.base.port, good[i].port);
+    }
+}
+
+static void
+test_target_faults(void)
+{
+    static const struct {
+        const char *target, *fault;
+    } bad[] = {
+        { "tcp:10.0.0.1:4739", "target 'tcp:10.0.0.1:4739': a plain uplink "
+          "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
+        { "udp:10.0.0.1:4739", "target 'udp:10.0.0.1:4739': a plain uplink "
+          "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
+        { "pssl:4740", "target 'pssl:4740': listening for the collector is "
+          "not in this version; dial out with ssl:HOST:PORT" },
+        { "", "target '': not ssl:HOST:PORT" },
+        { "collector:4740", "target 'collector:4740': not ssl:HOST:PORT" },
+        { "unix:/x", "target 'unix:/x': not ssl:HOST:PORT" },
+        { "ssl:", "target 'ssl:': '' is no host name" },
+        { "ssl::4740", "target 'ssl::4740': '' is no host name" },
+        { "ssl:a b:1", "target 'ssl:a b:1': 'a b' is no host name" },
+        { "ssl:c:", "target 'ssl:c:': port '' is not a whole number from 1 "
+          "to 65535" },
+        { "ssl:c:0", "target 'ssl:c:0': port '0' is not a whole number from "
+          "1 to 65535" },
+        { "ssl:c:65536", "target 'ssl:c:65536': port '65536' is not a whole "
+          "number from 1 to 65535" },
+        { "ssl:c:+1", "target 'ssl:c:+1': port '+1' is not a whole number "
+          "from 1 to 65535" },
+        { "ssl:2001:db8::1:5", "target 'ssl:2001:db8::1:5': an IPv6 address "
+          "stands in brackets: ssl:[ADDRESS]:PORT" },
+        { "ssl:[2001:db8::1", "target 'ssl:[2001:db8::1': ']' is missing" },
+        { "ssl:[10.0.0.1]:5", "target 'ssl:[10.0.0.1]:5': '10.0.0.1' is no "
+          "IPv6 address" },
+        { "ssl:[::1]5", "target 'ssl:[::1]5': port '5' is not a whole "
+          "number from 1 to 65535" },
+    };
+    char longer[600];
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(bad); i++) {
+        CU_ASSERT(!UPLINK({ "target", bad[i].target }));
+        UNIT_STR_EQ(faults.text, bad[i].fault);
+    }
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "format", "json" }));
+    UNIT_STR_EQ(faults.text, "target 'ssl:c': the port must be named for "
+                             "this format: ssl:HOST:PORT");
+    memset(longer, 'h', sizeof longer);
+    memcpy(longer, "ssl:", 4);
+    longer[sizeof longer - 1] = '\0';
+    CU_ASSERT(!UPLINK({ "target", longer }));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "host name is too long"));
+    CU_ASSERT(!parse_uplink(SETTINGS(UPLINK_BASE), 4));
+    UNIT_STR_EQ(faults.text, "target: must be set");
+}
+
+/* What is printed parses to the same. */
+static void
+test_print(void)
+{
+    struct insp_config_inspector first;
+    struct insp_config_uplink first_uplink;
+    static char text[32][512];
+    struct insp_setting settings[32];
+    size_t n;
+
+    CU_ASSERT(INSPECTOR({ "mode", "inline" }, { "idle_timeout", "90" },
+                        { "enabled", "false" },
+                        { "other_config:identity-keys", "a b" }));
+    first = inspector;
+    for (n = 0; insp_config_inspector_key(n); n++) {
+        settings[n].key = insp_config_inspector_key(n);
+        settings[n].value = text[n];
+        CU_ASSERT(insp_config_inspector_print(&inspector, settings[n].key,
+                                              text[n], sizeof text[n]));
+    }
+    CU_ASSERT(parse_inspector(settings, n));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "");
+    CU_ASSERT(!memcmp(&first, &inspector, sizeof first));
+
+    CU_ASSERT(UPLINK({ "target", "ssl:[::1]:5" }, { "format", "json" }));
+    first_uplink = uplink;
+    for (n = 0; insp_config_uplink_key(n); n++) {
+        settings[n].key = insp_config_uplink_key(n);
+        settings[n].value = text[n];
+        CU_ASSERT(insp_config_uplink_print(&uplink, settings[n].key, text[n],
+                                           sizeof text[n]));
+    }
+    CU_ASSERT(parse_uplink(settings, n));
+    UNIT_STR_EQ(faults.text, "");
+    CU_ASSERT(!memcmp(&first_uplink, &uplink, sizeof uplink));
+    CU_ASSERT(!insp_config_uplink_print(&uplink, "no", text[0], 5));
+    CU_ASSERT(!insp_config_uplink_print(&uplink, "status", text[0], 5));
+}
+
+/* Every fault at once, each as long as can be: the text stays in bounds. */
+static void
+test_overflow(void)
+{
+    static char words[2000];
+    struct insp_setting settings[64];
+    size_t n;
+
+    memset(words, 'w', sizeof words - 1);
+    for (n = 0; insp_config_inspector_key(n); n++) {
+        settings[n].key = insp_config_inspector_key(n);
+        settings[n].value = words;
+    }
+    CU_ASSERT(!parse_inspector(settings, n));
+    CU_ASSERT(strlen(faults.text) < sizeof faults.text);
+    UNIT_EQ(faults.n, n);
+    for (n = 0; insp_config_uplink_key(n); n++) {
+        settings[n].key = insp_config_uplink_key(n);
+        settings[n].value = words;
+    }
+    CU_ASSERT(!parse_uplink(settings, n));
+    CU_ASSERT(strlen(faults.text) < sizeof faults.text);
+}
+
+UNIT_MAIN("config",
+          UNIT_TEST(test_defaults),
+          UNIT_TEST(test_values),
+          UNIT_TEST(test_numbers),
+          UNIT_TEST(test_words),
+          UNIT_TEST(test_all_faults),
+          UNIT_TEST(test_names),
+          UNIT_TEST(test_unknown_keys),
+          UNIT_TEST(test_keys_too_long),
+          UNIT_TEST(test_limits),
+          UNIT_TEST(test_later),
+          UNIT_TEST(test_certificates),
+          UNIT_TEST(test_targets),
+          UNIT_TEST(test_target_faults),
+          UNIT_TEST(test_print),
+          UNIT_TEST(test_overflow))

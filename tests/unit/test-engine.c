@@ -1,0 +1,486 @@
+/* The engine: packet path, configuration, identities, verdicts, sums.
+ *
+ * Each test names the change that must make it fail ("Mutation"). */
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "specs.h"
+#include "unit.h"
+
+#define VM1 7
+#define VM2 8
+
+static struct insp_engine *
+start(const struct insp_engine_config *config)
+{
+    struct insp_engine *engine;
+    struct insp_host host;
+    uint64_t serial;
+
+    insp_host_stdio(&host, INSP_LOG_ERROR);
+    if (insp_engine_create(&host, &engine)) {
+        CU_FAIL_FATAL("insp_engine_create()");
+    }
+    serial = insp_engine_apply(engine, config);
+    CU_ASSERT_FATAL(serial != 0);
+    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
+        usleep(1000);
+    }
+    UNIT_EQ(insp_engine_applied(engine), serial);
+    return engine;
+}
+
+static void
+apply(struct insp_engine *engine, const struct insp_engine_config *config)
+{
+    uint64_t serial = insp_engine_apply(engine, config);
+
+    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
+        usleep(1000);
+    }
+    UNIT_EQ(insp_engine_applied(engine), serial);
+}
+
+static uint64_t
+now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+static const struct insp_port test_ports[] = {
+    { .id = VM1, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 1 },
+      .name = "vm1", .bridge = "br0", .vm_id = "one" },
+    { .id = VM2, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 2 },
+      .name = "vm2", .bridge = "br0", .vm_id = "two" },
+};
+
+static struct insp_inspector_config
+make_inspector(void)
+{
+    return (struct insp_inspector_config) {
+        .name = "main", .id = 1, .enabled = true, .mode = INSP_MODE_INLINE,
+        .flow_limit = 4096, .active_timeout_ms = 60000,
+        .idle_timeout_ms = 30000,
+    };
+}
+
+static struct insp_engine_config
+make_config(const struct insp_inspector_config *inspector)
+{
+    return (struct insp_engine_config) {
+        .sensor = "test", .inspectors = inspector, .n_inspectors = 1,
+        .ports = test_ports, .n_ports = 2,
+    };
+}
+
+static struct insp_context
+pair_context(uint32_t in, uint32_t out)
+{
+    return (struct insp_context) {
+        .inspector = 1, .flags = INSP_CONTEXT_AUTO, .in_port = in,
+        .out_port = out,
+        .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
+    };
+}
+
+static struct spec
+tcp(bool reply, uint8_t flags, uint16_t service)
+{
+    struct spec s = {
+        .src_mac = { 2, 0, 0, 0, 0, 1 }, .dst_mac = { 2, 0, 0, 0, 0, 2 },
+        .src = 0x0a000001, .dst = 0x0a000002, .proto = INSP_PROTO_TCP,
+        .src_port = 40000, .dst_port = service, .tcp_flags = flags,
+    };
+
+    if (reply) {
+        struct spec r = s;
+
+        r.src = s.dst, r.dst = s.src;
+        r.src_port = s.dst_port, r.dst_port = s.src_port;
+        memcpy(r.src_mac, s.dst_mac, 6);
+        memcpy(r.dst_mac, s.src_mac, 6);
+        return r;
+    }
+    return s;
+}
+
+static struct insp_verdict
+run_one(struct insp_engine *engine, const struct insp_context *ctx,
+        const struct spec *spec)
+{
+    struct insp_verdict verdict;
+    struct insp_frame in;
+    struct made frame;
+
+    spec_make(&frame, spec);
+    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
+                               (uint32_t) frame.size, NULL };
+    insp_worker_run(engine, 0, ctx, &in, 1, now_ns(), &verdict);
+    return verdict;
+}
+
+static struct insp_inspector_stats
+stats(struct insp_engine *engine)
+{
+    struct insp_inspector_stats s;
+
+    memset(&s, 0, sizeof s);
+    UNIT_EQ(insp_engine_get_stats(engine, &s, 1), 1);
+    return s;
+}
+
+/* Mutation: count 'inspected' in run_stages() instead of inspect(). */
+static void
+test_counts_each_packet_once(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context there = pair_context(VM1, VM2);
+    struct insp_context back = pair_context(VM2, VM1);
+    struct insp_flow_row row;
+    struct insp_inspector_stats s;
+    struct spec spec;
+
+    spec = tcp(false, INSP_TCP_SYN, 80);
+    run_one(engine, &there, &spec);
+    spec = tcp(true, INSP_TCP_SYN | INSP_TCP_ACK, 80);
+    run_one(engine, &back, &spec);
+    spec = tcp(false, INSP_TCP_ACK, 80);
+    run_one(engine, &there, &spec);
+
+    s = stats(engine);
+    UNIT_EQ(s.seen_packets, 3);
+    UNIT_EQ(s.inspected_packets, 3);
+    UNIT_EQ(s.seen_bytes, 3 * 54);
+    UNIT_EQ(s.inspected_bytes, 3 * 54);
+    UNIT_EQ(s.facts[INSP_PACKET_OK], 3);
+    UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.packets[0], 2);
+    UNIT_EQ(row.conn.packets[1], 1);
+    UNIT_EQ(row.conn.port_id[0], VM1);
+    UNIT_EQ(row.conn.port_id[1], VM2);
+    UNIT_EQ(row.conn.l4_port[1], 80);
+    CU_ASSERT(row.conn.intra_host);
+    CU_ASSERT(row.conn.state & INSP_CONN_ESTABLISHED);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: do not mark an unknown id as such in insp_worker_run(). */
+static void
+test_unknown_id_passes_and_is_counted(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, INSP_TCP_SYN, 80);
+
+    ctx.inspector = 99;
+    UNIT_EQ(run_one(engine, &ctx, &spec).kind, INSP_VERDICT_ALLOW);
+    UNIT_EQ(insp_engine_unknown_id(engine), 1);
+    UNIT_EQ(stats(engine).seen_packets, 0);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: ignore 'enabled' in insp_worker_run(). */
+static void
+test_disabled_skips_at_once(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, INSP_TCP_SYN, 80);
+    struct insp_inspector_stats s;
+
+    run_one(engine, &ctx, &spec);
+    inspector.enabled = false;
+    apply(engine, &config);
+    run_one(engine, &ctx, &spec);
+    s = stats(engine);
+    UNIT_EQ(s.seen_packets, 2);
+    UNIT_EQ(s.inspected_packets, 1);
+    UNIT_EQ(s.skipped[INSP_SKIP_DISABLED], 1);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: in judge(), take key.port[conn->initiator]. */
+static void
+test_verdicts(void)
+{
+    static const struct insp_policy_rule rules[] = {
+        { INSP_PROTO_TCP, 81, 81, { INSP_VERDICT_DROP, 0 } },
+        { INSP_PROTO_TCP, 82, 82, { INSP_VERDICT_REDIRECT, 4 } },
+    };
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_context there = pair_context(VM1, VM2);
+    struct insp_context back = pair_context(VM2, VM1);
+    struct insp_verdict verdict;
+    struct insp_engine *engine;
+    struct spec spec;
+
+    inspector.rules = rules;
+    inspector.n_rules = INSP_ARRAY_SIZE(rules);
+    engine = start(&config);
+
+    spec = tcp(false, INSP_TCP_SYN, 80);
+    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
+    spec = tcp(false, INSP_TCP_SYN, 81);
+    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_DROP);
+    spec = tcp(true, INSP_TCP_ACK, 81);
+    UNIT_EQ(run_one(engine, &back, &spec).kind, INSP_VERDICT_DROP);
+    spec = tcp(false, INSP_TCP_SYN, 82);
+    verdict = run_one(engine, &there, &spec);
+    UNIT_EQ(verdict.kind, INSP_VERDICT_REDIRECT);
+    UNIT_EQ(verdict.slot, 4);
+
+    /* A tap, in the action or by mode, touches nothing. */
+    there.flags |= INSP_CONTEXT_TAP;
+    spec = tcp(false, INSP_TCP_ACK, 81);
+    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
+    there.flags &= ~(uint32_t) INSP_CONTEXT_TAP;
+    inspector.mode = INSP_MODE_TAP;
+    apply(engine, &config);
+    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
+
+    /* The last rule gone, everything passes. */
+    inspector.mode = INSP_MODE_INLINE;
+    inspector.n_rules = 0;
+    apply(engine, &config);
+    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: let port_is_stale() return false. */
+static void
+test_dead_port_inherits_nothing(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, INSP_TCP_SYN, 80);
+    struct insp_flow_row row;
+
+    run_one(engine, &ctx, &spec);
+    UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
+    config.n_ports = 1;                 /* VM2 is detached. */
+    apply(engine, &config);
+    run_one(engine, &ctx, &spec);       /* By a flow that is still there. */
+    for (int i = 0; i < 500 && insp_engine_list(engine, 1, &row, 1, 1000);
+         i++) {
+        usleep(2000);
+    }
+    UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 0);
+    CU_ASSERT(stats(engine).table.ended[INSP_END_DETACHED] >= 1);
+    UNIT_EQ(stats(engine).inspected_packets, 2);
+    UNIT_EQ(stats(engine).table.begun, 2);
+    insp_engine_destroy(engine, 100);
+}
+
+/* A flow's own action in a zone without ports: the far end's VM is known by
+ * its MAC.  Mutation: drop the look-up in describe(). */
+static void
+test_explicit_action_knows_destination_by_mac(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = { .inspector = 1, .in_port = VM1 };
+    struct spec spec = tcp(false, INSP_TCP_SYN, 80);
+    struct insp_flow_row row;
+
+    run_one(engine, &ctx, &spec);
+    UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.port_id[1], VM2);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: skip insp_table_fragment_note(). */
+static void
+test_fragments_follow_their_first(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, 0, 80);
+    struct insp_flow_row row;
+
+    spec.proto = INSP_PROTO_UDP;
+    spec.ip_id = 77;
+    spec.payload_size = 64;
+    spec.frag = 0x2000;
+    run_one(engine, &ctx, &spec);
+    spec.frag = 9;
+    run_one(engine, &ctx, &spec);
+    spec.ip_id = 78;                    /* Its first one never came. */
+    run_one(engine, &ctx, &spec);
+    UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.packets[0], 2);
+    UNIT_EQ(stats(engine).facts[INSP_PACKET_FRAGMENT], 2);
+    UNIT_EQ(stats(engine).table.remainders, 1);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Mutation: use the packet's own addresses although 'nat' is given. */
+static void
+test_nat_key_is_the_original_tuple(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, INSP_TCP_SYN, 8080);
+    struct insp_nat_tuple nat = {
+        .src = { 10, 0, 0, 1 }, .dst = { 192, 0, 2, 9 }, .src_port = 40000,
+        .dst_port = 80, .ip_version = 4, .proto = INSP_PROTO_TCP,
+    };
+    struct insp_flow_row rows[2];
+    struct insp_verdict verdict;
+    struct insp_frame in;
+    struct made frame;
+
+    spec_make(&frame, &spec);
+    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
+                               (uint32_t) frame.size, &nat };
+    insp_worker_run(engine, 0, &ctx, &in, 1, now_ns(), &verdict);
+    ctx = pair_context(VM2, VM1);
+    spec = tcp(true, INSP_TCP_SYN | INSP_TCP_ACK, 8080);
+    spec_make(&frame, &spec);
+    nat.reply = true;
+    insp_worker_run(engine, 0, &ctx, &in, 1, now_ns(), &verdict);
+
+    UNIT_EQ(insp_engine_list(engine, 1, rows, 2, 1000), 1);
+    UNIT_EQ(rows[0].conn.l4_port[1], 80);
+    UNIT_EQ(rows[0].conn.addr[1][12], 192);
+    UNIT_EQ(rows[0].conn.packets[0], 1);
+    UNIT_EQ(rows[0].conn.packets[1], 1);
+    insp_engine_destroy(engine, 100);
+}
+
+/* An absurd table is refused in words and the old one goes on.
+ * Mutation: leave_table() before insp_table_create(). */
+static void
+test_absurd_flow_limit(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct spec spec = tcp(false, INSP_TCP_SYN, 80);
+
+    inspector.flow_limit = 4000000000u;
+    apply(engine, &config);
+    CU_ASSERT(strstr(stats(engine).error, "flow_limit 4000000000") != NULL);
+    run_one(engine, &ctx, &spec);
+    UNIT_EQ(stats(engine).inspected_packets, 1);
+    inspector.flow_limit = 1000;
+    apply(engine, &config);
+    UNIT_STR_EQ(stats(engine).error, "");
+    UNIT_EQ(stats(engine).table.flow_limit, 1000);
+    insp_engine_destroy(engine, 100);
+}
+
+/* Sums over ports after a flush equal what was inspected, with workers on
+ * both directions of the same connections and a configuration that keeps
+ * changing.  Mutation: forget a packet of 32 in run_stages(). */
+#define STRESS_WORKERS 4
+#define STRESS_BATCHES 4000
+
+struct stress {
+    struct insp_engine *engine;
+    unsigned int worker;
+    uint64_t bytes;
+};
+
+static void *
+stress_main(void *stress_)
+{
+    struct stress *stress = stress_;
+    unsigned int seed = stress->worker + 1;
+
+    for (int batch = 0; batch < STRESS_BATCHES; batch++) {
+        bool reply = rand_r(&seed) & 1;
+        struct insp_context ctx = reply ? pair_context(VM2, VM1)
+                                        : pair_context(VM1, VM2);
+        struct insp_verdict verdicts[8];
+        struct insp_frame in[8];
+        struct made frames[8];
+
+        for (int i = 0; i < 8; i++) {
+            struct spec spec = tcp(reply, INSP_TCP_ACK, 80);
+            uint16_t *client = reply ? &spec.dst_port : &spec.src_port;
+
+            *client = (uint16_t) (1024 + rand_r(&seed) % 64);
+            spec.tcp_flags = rand_r(&seed) % 50 ? INSP_TCP_ACK
+                                                : INSP_TCP_SYN;
+            spec.payload_size = (uint16_t) (rand_r(&seed) % 64);
+            spec_make(&frames[i], &spec);
+            in[i] = (struct insp_frame) { frames[i].bytes,
+                                          (uint32_t) frames[i].size,
+                                          (uint32_t) frames[i].size, NULL };
+            stress->bytes += frames[i].size;
+        }
+        insp_worker_run(stress->engine, stress->worker, &ctx, in, 8,
+                        now_ns(), verdicts);
+    }
+    return NULL;
+}
+
+static void
+test_sums_under_stress(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct stress stress[STRESS_WORKERS];
+    pthread_t threads[STRESS_WORKERS];
+    struct insp_port_stats ports[2];
+    struct insp_inspector_stats s;
+    uint64_t bytes = 0;
+
+    for (unsigned int i = 0; i < STRESS_WORKERS; i++) {
+        stress[i] = (struct stress) { engine, i, 0 };
+        pthread_create(&threads[i], NULL, stress_main, &stress[i]);
+    }
+    for (int i = 0; i < 20; i++) {
+        inspector.flow_limit = 1000 + 100 * (i % 3);
+        apply(engine, &config);
+        insp_engine_flush(engine, 1, 1000);
+    }
+    for (unsigned int i = 0; i < STRESS_WORKERS; i++) {
+        pthread_join(threads[i], NULL);
+        bytes += stress[i].bytes;
+    }
+    CU_ASSERT(insp_engine_flush(engine, 1, 5000));
+    s = stats(engine);
+    UNIT_EQ(s.seen_packets, STRESS_WORKERS * STRESS_BATCHES * 8);
+    UNIT_EQ(s.inspected_packets, s.seen_packets);
+    UNIT_EQ(s.inspected_bytes, bytes);
+    UNIT_EQ(insp_engine_get_port_stats(engine, ports, 2), 2);
+    UNIT_EQ(ports[0].in_packets + ports[1].in_packets, s.inspected_packets);
+    UNIT_EQ(ports[0].in_bytes + ports[1].in_bytes, bytes);
+    UNIT_EQ(ports[0].out_bytes + ports[1].out_bytes, bytes);
+    insp_engine_destroy(engine, 1000);
+}
+
+UNIT_MAIN("engine",
+          UNIT_TEST(test_counts_each_packet_once),
+          UNIT_TEST(test_unknown_id_passes_and_is_counted),
+          UNIT_TEST(test_disabled_skips_at_once),
+          UNIT_TEST(test_verdicts),
+          UNIT_TEST(test_dead_port_inherits_nothing),
+          UNIT_TEST(test_explicit_action_knows_destination_by_mac),
+          UNIT_TEST(test_fragments_follow_their_first),
+          UNIT_TEST(test_nat_key_is_the_original_tuple),
+          UNIT_TEST(test_absurd_flow_limit),
+          UNIT_TEST(test_sums_under_stress))

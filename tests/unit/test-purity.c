@@ -1,0 +1,324 @@
+/* The packet path makes no system call, takes no lock, allocates nothing.
+ *
+ * A thread of its own runs batches under a seccomp filter that turns every
+ * system call into SIGSYS, in a program whose malloc(), free() and locks are
+ * replaced by ones that count calls from that thread.  The first test shows
+ * that each of the three is noticed; the others that the packet path, for
+ * new, warm, evicted, fragmented and malformed packets, does none.
+ *
+ * Mutation: malloc(1), getpid() or a mutex anywhere below
+ * insp_worker_run(). */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "specs.h"
+#include "unit.h"
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED 1
+#endif
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)         \
+    || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifdef SANITIZED
+
+static void
+test_packet_path(void)
+{
+    unit_skip("a sanitizer brings its own system calls and allocator");
+}
+
+UNIT_MAIN("purity", UNIT_TEST(test_packet_path))
+
+#else
+
+#define VM1 1
+#define VM2 2
+
+static _Thread_local volatile sig_atomic_t watched;
+static _Atomic unsigned int n_allocations;
+static _Atomic unsigned int n_locks;
+static _Atomic unsigned int n_calls;
+
+/* The C library's own, under their second names. */
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+
+void *
+malloc(size_t size)
+{
+    n_allocations += watched != 0;
+    return __libc_malloc(size);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+    n_allocations += watched != 0;
+    return __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t size)
+{
+    n_allocations += watched != 0;
+    return __libc_realloc(p, size);
+}
+
+void
+free(void *p)
+{
+    n_allocations += watched != 0;
+    __libc_free(p);
+}
+
+#define COUNTED_LOCK(NAME, TYPE)                                            \
+    int NAME(TYPE *lock)                                                    \
+    {                                                                       \
+        static int (*real)(TYPE *);                                         \
+                                                                            \
+        n_locks += watched != 0;                                            \
+        if (!real) {                                                        \
+            *(void **) &real = dlsym(RTLD_NEXT, #NAME);                     \
+        }                                                                   \
+        return real(lock);                                                  \
+    }
+
+COUNTED_LOCK(pthread_mutex_lock, pthread_mutex_t)
+COUNTED_LOCK(pthread_mutex_trylock, pthread_mutex_t)
+COUNTED_LOCK(pthread_rwlock_rdlock, pthread_rwlock_t)
+COUNTED_LOCK(pthread_rwlock_wrlock, pthread_rwlock_t)
+COUNTED_LOCK(pthread_spin_lock, pthread_spinlock_t)
+COUNTED_LOCK(pthread_spin_trylock, pthread_spinlock_t)
+
+static void
+count_call(int signal_number)
+{
+    (void) signal_number;
+    n_calls += watched != 0;
+}
+
+/* What the thread needs to come to its end; everything else traps. */
+static int
+forbid_calls(void)
+{
+    static const unsigned int allowed[] = {
+        SYS_exit, SYS_madvise, SYS_munmap, SYS_rt_sigprocmask,
+        SYS_rt_sigreturn, SYS_futex, SYS_rseq,
+    };
+    struct sock_filter code[2 + 2 * INSP_ARRAY_SIZE(allowed)];
+    struct sock_fprog program = { .filter = code };
+    unsigned short n = 0;
+
+    code[n++] = (struct sock_filter) BPF_STMT(
+        BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(allowed); i++) {
+        code[n++] = (struct sock_filter) BPF_JUMP(
+            BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+        code[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K,
+                                                  SECCOMP_RET_ALLOW);
+    }
+    code[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K,
+                                              SECCOMP_RET_TRAP);
+    program.len = n;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+           || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)
+           ? errno : 0;
+}
+
+struct job {
+    void (*run)(struct job *);
+    struct insp_engine *engine;
+    int error;
+};
+
+static void *
+job_main(void *job_)
+{
+    struct job *job = job_;
+    void *volatile warm = malloc(1);
+
+    free(warm);                 /* The C library has set this thread up. */
+    job->error = forbid_calls();
+    if (!job->error) {
+        watched = 1;
+        job->run(job);
+        watched = 0;
+    }
+    return NULL;
+}
+
+/* Returns false when the kernel does not let us forbid system calls. */
+static bool
+run_watched(struct job *job)
+{
+    struct sigaction action = { .sa_handler = count_call };
+    pthread_t thread;
+
+    n_allocations = n_locks = n_calls = 0;
+    sigaction(SIGSYS, &action, NULL);
+    pthread_create(&thread, NULL, job_main, job);
+    pthread_join(thread, NULL);
+    if (job->error) {
+        unit_skip("no seccomp filters here");
+    }
+    return !job->error;
+}
+
+static pthread_mutex_t test_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+misbehave(struct job *job)
+{
+    void *volatile memory;
+
+    (void) job;
+    syscall(SYS_getpid);
+    memory = malloc(1);
+    free(memory);
+    pthread_mutex_lock(&test_mutex);
+    pthread_mutex_unlock(&test_mutex);
+}
+
+static void
+test_notices_each(void)
+{
+    struct job job = { .run = misbehave };
+
+    if (run_watched(&job)) {
+        UNIT_EQ(n_calls, 1);
+        UNIT_EQ(n_allocations, 2);
+        UNIT_EQ(n_locks, 1);
+    }
+}
+
+static const struct insp_port purity_ports[] = {
+    { .id = VM1, .role = INSP_PORT_VM, .name = "vm1" },
+    { .id = VM2, .role = INSP_PORT_VM, .name = "vm2" },
+};
+
+static struct insp_engine *
+start(uint32_t flow_limit)
+{
+    struct insp_inspector_config inspector = {
+        .name = "main", .id = 1, .enabled = true, .mode = INSP_MODE_INLINE,
+        .flow_limit = flow_limit, .active_timeout_ms = 60000,
+        .idle_timeout_ms = 30000,
+    };
+    struct insp_engine_config config = {
+        .sensor = "test", .inspectors = &inspector, .n_inspectors = 1,
+        .ports = purity_ports, .n_ports = 2,
+    };
+    struct insp_engine *engine;
+    struct insp_host host;
+    uint64_t serial;
+
+    insp_host_stdio(&host, INSP_LOG_ERROR);
+    if (insp_engine_create(&host, &engine)) {
+        CU_FAIL_FATAL("insp_engine_create()");
+    }
+    serial = insp_engine_apply(engine, &config);
+    while (insp_engine_applied(engine) < serial) {
+        usleep(1000);
+    }
+    return engine;
+}
+
+/* Every kind of packet, in batches; clocks of our own, since to read one
+ * might be a system call here. */
+static void
+send_all_kinds(struct job *job)
+{
+    static struct made frames[INSP_BATCH_MAX];
+    struct insp_verdict verdicts[INSP_BATCH_MAX];
+    struct insp_frame in[INSP_BATCH_MAX];
+    struct insp_context ctx = {
+        .inspector = 1, .in_port = VM1, .out_port = VM2,
+        .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
+    };
+    uint64_t now_ns = 1000000000;
+
+    for (unsigned int batch = 0; batch < 20000; batch++) {
+        for (unsigned int i = 0; i < INSP_BATCH_MAX; i++) {
+            unsigned int serial = batch * INSP_BATCH_MAX + i;
+            size_t wire_size;
+            struct spec spec = {
+                .src = 0x0a000000 + serial / 8, .dst = 0x0a000002,
+                .proto = serial & 1 ? INSP_PROTO_TCP : INSP_PROTO_UDP,
+                .src_port = (uint16_t) serial, .dst_port = 80,
+                .tcp_flags = INSP_TCP_SYN, .ip_id = (uint16_t) serial,
+            };
+
+            if (i % 4 == 1) {
+                spec.src = 0x0a000001;          /* Warm. */
+                spec.src_port = 1000;
+            } else if (i % 8 == 2) {
+                spec.frag = serial & 8 ? 0x2000 : 5;
+                spec.payload_size = 40;
+            }
+            spec_make(&frames[i], &spec);
+            wire_size = frames[i].size;
+            if (i % 8 == 3) {
+                frames[i].size = serial % 40;   /* Cut off. */
+            } else if (i % 8 == 7) {
+                frames[i].bytes[12] = (uint8_t) serial;     /* Ethertype. */
+            }
+            in[i] = (struct insp_frame) { frames[i].bytes,
+                                          (uint32_t) frames[i].size,
+                                          (uint32_t) wire_size, NULL };
+        }
+        ctx.in_port = batch % 100 ? VM1 : 99;   /* Now and then a dead one. */
+        insp_worker_run(job->engine, 0, &ctx, in, INSP_BATCH_MAX, now_ns,
+                        verdicts);
+        now_ns += 10000;
+    }
+}
+
+static void
+test_packet_path(void)
+{
+    struct insp_inspector_stats s;
+    struct job job = { .run = send_all_kinds, .engine = start(2000) };
+
+    if (run_watched(&job)) {
+        UNIT_EQ(n_calls, 0);
+        UNIT_EQ(n_allocations, 0);
+        UNIT_EQ(n_locks, 0);
+
+        /* It did meet what it was to be tested on. */
+        memset(&s, 0, sizeof s);
+        insp_engine_get_stats(job.engine, &s, 1);
+        UNIT_EQ(s.inspected_packets, 20000 * INSP_BATCH_MAX);
+        CU_ASSERT(s.facts[INSP_PACKET_FRAGMENT] > 0);
+        CU_ASSERT(s.facts[INSP_PACKET_L4_TRUNCATED] > 0);
+        CU_ASSERT(s.facts[INSP_PACKET_NON_IP] > 0);
+        CU_ASSERT(s.table.begun > 1000);
+        CU_ASSERT(s.table.refused[INSP_REMAINDER_TABLE_FULL]
+                      + s.table.ended[INSP_END_EVICTED]
+                      + s.table.ended[INSP_END_HALF_OPEN] > 0);
+    }
+    insp_engine_destroy(job.engine, 100);
+}
+
+UNIT_MAIN("purity",
+          UNIT_TEST(test_notices_each),
+          UNIT_TEST(test_packet_path))
+
+#endif

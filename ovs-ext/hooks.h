@@ -44,6 +44,8 @@ struct parse_odp_context;
 enum ovsext_frozen_flags {
     OVSEXT_FROZEN_INGRESS = 1 << 0,     /* 'in_vid' and 'in_key' are set. */
     OVSEXT_FROZEN_NAT_SPLIT = 1 << 1,   /* A translation was forgotten. */
+    OVSEXT_FROZEN_FLOOD = 1 << 2,       /* A copy of a flood... */
+    OVSEXT_FROZEN_MIRROR = 1 << 3,      /* ... or for a mirror. */
 };
 
 struct ovsext_frozen {

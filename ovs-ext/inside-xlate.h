@@ -117,7 +117,8 @@ ovsext_is_flood(struct xlate_ctx *ctx)
 {
     const struct flow *flow = &ctx->xin->flow;
 
-    if (ctx->inspect.n_floods) {
+    if (ctx->inspect.n_floods
+        || ctx->inspect.frozen.flags & OVSEXT_FROZEN_FLOOD) {
         return true;
     }
     if (flow->packet_type != htonl(PT_ETH)) {
@@ -338,6 +339,7 @@ ovsext_is_exempt(const struct xlate_ctx *ctx)
     return (!ctx->xbridge->support.inspect
             || ctx->inspect.composing
             || ctx->inspect.n_mirrors
+            || ctx->inspect.frozen.flags & OVSEXT_FROZEN_MIRROR
             /* After recirculation for a bond: inspected before it. */
             || (ctx->rule && rule_dpif_is_internal(ctx->rule)));
 }
@@ -578,6 +580,12 @@ ovsext_freeze(struct xlate_ctx *ctx)
         frozen.in_vid = in.vid;
         frozen.in_key = in.key;
         frozen.flags |= OVSEXT_FROZEN_INGRESS;
+    }
+    if (ctx->inspect.n_floods) {
+        frozen.flags |= OVSEXT_FROZEN_FLOOD;
+    }
+    if (ctx->inspect.n_mirrors) {
+        frozen.flags |= OVSEXT_FROZEN_MIRROR;
     }
     return frozen;
 }

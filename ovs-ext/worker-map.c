@@ -67,9 +67,11 @@ first_slot(void)
     unsigned int slot = claim_slot();
 
     if (slot != OVSEXT_NO_WORKER) {
-        if (pthread_setspecific(release_key, (void *) (uintptr_t) (slot + 1))) {
+        void *slot_ = (void *) (uintptr_t) (slot + 1);
+
+        if (pthread_setspecific(release_key, slot_)) {
             /* Nobody would release it: better no slot than a leak. */
-            release_slot((void *) (uintptr_t) (slot + 1));
+            release_slot(slot_);
             return OVSEXT_NO_WORKER;
         }
         my_slot = slot;

@@ -1001,8 +1001,9 @@ static const struct command {
     const char *takes;              /* Options of its own. */
     void (*run)(int argc, char *argv[]);
 } own_commands[] = {
-    { "enable", 1, 1, "inspector mode select uplink uplink-format "
-                      "private-key certificate ca-cert no-wait", command_switch },
+    { "enable", 1, 1,
+      "inspector mode select uplink uplink-format private-key certificate "
+      "ca-cert no-wait", command_switch },
     { "disable", 1, 1, "inspector no-wait", command_switch },
     { "show", 0, 1, "json", command_ask },
     { "flows", 0, 1, "json limit sort", command_ask },

@@ -965,8 +965,8 @@ judge_coverage(struct coverage *c, const struct ovsrec_bridge *bridge,
         c->why = (reach == REACH_FLOWS
                   ? "select=flows, and flows have a part of it inspected"
                   : reach == REACH_VM_TO_VM
-                  ? "select=vm-to-vm leaves out what VMs here do not talk to "
-                    "each other"
+                  ? "select=vm-to-vm: the rest was not between VMs here, was "
+                    "flooded to it, or came before the inspector was on"
                   : "packets that flows drop, or that were carried while the "
                     "inspector was off, are not inspected");
     }

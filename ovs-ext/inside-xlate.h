@@ -573,7 +573,10 @@ ovsext_freeze(struct xlate_ctx *ctx)
     const struct ovsext_view *view = ovsext_view_get();
     struct ovsext_frozen frozen = ctx->inspect.frozen;
 
-    if (ovsext_view_inserts(view) && !(frozen.flags & OVSEXT_FROZEN_INGRESS)) {
+    if (!ovsext_view_inserts(view)) {
+        return frozen;
+    }
+    if (!(frozen.flags & OVSEXT_FROZEN_INGRESS)) {
         struct ovsext_end in;
 
         ovsext_ingress(ctx, view, &in);

@@ -16,15 +16,16 @@ utilities_ovs_inspect_collector_SOURCES = \
 	utilities/collector/peer.c \
 	utilities/collector/peer.h
 utilities_ovs_inspect_collector_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+utilities_ovs_inspect_collector_DEPENDENCIES = lib/libinsp.a ovs.built
 utilities_ovs_inspect_collector_LDADD = lib/libinsp.a $(OVS_LIBS) \
 	$(OPENSSL_LIBS)
 
 utilities_ovs_inspectctl_SOURCES = utilities/ovs-inspectctl.c
 utilities_ovs_inspectctl_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+utilities_ovs_inspectctl_DEPENDENCIES = lib/libinsp.a ovs.built
 utilities_ovs_inspectctl_LDADD = lib/libinsp.a $(OVS_LIBS) $(OPENSSL_LIBS)
 
-# Headers that Open vSwitch generates, and its library, come first.
-$(OVS_LIBS): ovs.built ;
+# Headers that Open vSwitch generates come first.
 $(utilities_ovs_inspect_collector_OBJECTS) \
 $(utilities_ovs_inspectctl_OBJECTS): | ovs.built
 endif

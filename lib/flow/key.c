@@ -99,18 +99,6 @@ insp_key_from_tuple(struct insp_key *key, uint8_t ip_version, uint8_t proto,
                     zone);
 }
 
-/* Queries and replies carry an identifier that tells one exchange from
- * another (RFC 792, 950, 4443, 8335). */
-static bool
-icmp_has_id(uint8_t proto, uint8_t type)
-{
-    if (proto == INSP_PROTO_ICMP) {
-        return type == 8 || type == 0 || (type >= 13 && type <= 18) ||
-               type == 42 || type == 43;
-    }
-    return type == 128 || type == 129 || type == 160 || type == 161;
-}
-
 unsigned int
 insp_key_from_packet(struct insp_key *key, const struct insp_packet *packet,
                      const struct insp_zone *zone)
@@ -121,7 +109,7 @@ insp_key_from_packet(struct insp_key *key, const struct insp_packet *packet,
     if (packet->proto == INSP_PROTO_ICMP ||
         packet->proto == INSP_PROTO_ICMPV6) {
         src_port =
-            icmp_has_id(packet->proto, packet->icmp_type)
+            insp_icmp_has_id(packet->proto, packet->icmp_type)
                 ? packet->icmp_id
                 : (uint16_t) (packet->icmp_type << 8 | packet->icmp_code);
         dst_port = src_port;

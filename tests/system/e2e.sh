@@ -134,6 +134,16 @@ is "each connection once" "$(records "$tcp")" 1
 vm a "$traffic" tcp 10.0.0.2 7 1000 0 4007
 check_soon "a record within 2 s" 2 records 'src_port == 4007'
 
+# Many at once: each is one record.
+to_echo='dest_port == 7 and proto == "TCP" and not flow.interim'
+echoed=$(records "$to_echo")
+check "1,000 connections in parallel" \
+    vm a "$traffic" connections 10.0.0.2 7 1000 1000
+a_thousand_more() {
+    flush && equal $(($(records "$to_echo") - echoed)) 1000
+}
+check_soon "a record of each" 5 a_thousand_more
+
 # What is open can be seen.
 vm_spawn a hold "$traffic" tcp 10.0.0.2 7 1000 30 4008
 flows_shows() { appctl inspect/flows | grep -q 4008; }

@@ -110,6 +110,7 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/snapshot.c \
 	lib/engine/stage.c \
 	lib/engine/stats.c \
+	lib/engine/thread.c \
 	lib/engine/worker.c
 
 # config

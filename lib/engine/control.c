@@ -11,10 +11,7 @@
 
 #include "engine/internal.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define MS UINT64_C(1000000)
 #define BUSY_WAIT_MS 2
@@ -157,15 +154,10 @@ turn_configuration(struct insp_engine *engine, bool *stopping)
 static void
 wait_for_work(struct insp_engine *engine, bool urgent)
 {
-    struct timespec until;
+    struct timespec until = insp_deadline(urgent ? BUSY_WAIT_MS
+                                                 : CALM_WAIT_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
     pthread_mutex_lock(&engine->mutex);
-    until.tv_nsec += (long) ((urgent ? BUSY_WAIT_MS : CALM_WAIT_MS) * MS);
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     if (!engine->staged && !engine->requests) {
         pthread_cond_timedwait(&engine->wake, &engine->mutex, &until);
     }
@@ -208,14 +200,8 @@ insp_control_main(void *engine_)
 {
     struct insp_engine *engine = engine_;
     bool stopping = false;
-    sigset_t all;
 
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGFPE);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    insp_thread_begin();
     while (turn(engine, &stopping)) {
         continue;
     }

@@ -2,20 +2,12 @@
 
 #include "engine/internal.h"
 
-#include <signal.h>
-
 void *
 insp_exporter_main(void *engine_)
 {
     struct insp_engine *engine = engine_;
-    sigset_t all;
 
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGFPE);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    insp_thread_begin();
     while (!atomic_load(&engine->stop_exporter)) {
         insp_drain_turn(engine->drain, 200);
     }

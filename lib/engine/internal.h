@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/epoch.h"
 #include "engine/engine.h"
@@ -250,6 +251,11 @@ void insp_requests_take(struct insp_engine *);
 void insp_requests_turn(struct insp_engine *);
 /* When the control thread is gone: nobody waits any more. */
 void insp_requests_abandon(struct insp_engine *);
+
+/* Any thread (thread.c): what the engine's threads do first; the time, by
+ * the monotonic clock, 'ms' from now. */
+void insp_thread_begin(void);
+struct timespec insp_deadline(uint64_t ms);
 
 /* Threads (control.c, exporter.c). */
 void *insp_control_main(void *engine);

@@ -300,13 +300,7 @@ ask(struct insp_engine *engine, enum insp_request_kind kind,
         return false;
     }
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    until = insp_deadline((uint64_t) timeout_ms);
     pthread_mutex_lock(&engine->mutex);
     request->next = engine->requests;
     engine->requests = request;

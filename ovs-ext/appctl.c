@@ -188,17 +188,6 @@ uplink_status_of(const struct engine_state *state,
     return NULL;
 }
 
-static uint64_t
-sum(const uint64_t *counters, size_t n)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        total += counters[i];
-    }
-    return total;
-}
-
 /* inspect/uplinks, and a part of inspect/show. */
 static void
 put_uplinks(struct ovsext_out *out, const struct engine_state *state)
@@ -288,8 +277,9 @@ put_inspector(struct ovsext_out *out,
         ovsext_out_group(out, "packets");
         ovsext_out_number(out, "seen", stats->seen_packets);
         ovsext_out_number(out, "inspected", stats->inspected_packets);
-        ovsext_out_number(out, "skipped", sum(stats->skipped, INSP_N_SKIPS));
-        ovsext_out_number(out, "lost", sum(stats->lost, INSP_N_LOSTS));
+        ovsext_out_number(out, "skipped",
+                          insp_sum(stats->skipped, INSP_N_SKIPS));
+        ovsext_out_number(out, "lost", insp_sum(stats->lost, INSP_N_LOSTS));
         ovsext_out_end(out);
         ovsext_out_group(out, "connections");
         ovsext_out_number(out, "now", stats->table.connections);

@@ -118,17 +118,6 @@ compose_inspector(const struct ovsext_inspector *inspector,
     free(error);
 }
 
-static int64_t
-sum(const uint64_t *counters, size_t n)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        total += counters[i];
-    }
-    return total;
-}
-
 static void
 set_inspector_statistics(const struct ovsrec_inspector *row,
                          const struct insp_inspector_stats *stats)
@@ -141,14 +130,14 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
         { "seen_bytes", stats->seen_bytes },
         { "inspected_packets", stats->inspected_packets },
         { "inspected_bytes", stats->inspected_bytes },
-        { "skipped_packets", sum(stats->skipped, INSP_N_SKIPS) },
-        { "lost_packets", sum(stats->lost, INSP_N_LOSTS) },
+        { "skipped_packets", insp_sum(stats->skipped, INSP_N_SKIPS) },
+        { "lost_packets", insp_sum(stats->lost, INSP_N_LOSTS) },
         { "dropped_packets", stats->verdicts[INSP_VERDICT_DROP]
                              + stats->verdicts[INSP_VERDICT_RESET] },
         { "redirected_packets", stats->verdicts[INSP_VERDICT_REDIRECT] },
         { "connections", stats->table.connections },
         { "connections_begun", stats->table.begun },
-        { "connections_ended", sum(stats->table.ended, INSP_N_ENDS) },
+        { "connections_ended", insp_sum(stats->table.ended, INSP_N_ENDS) },
         { "connections_evicted", stats->table.ended[INSP_END_EVICTED]
                                  + stats->table.ended[INSP_END_QUOTA] },
         { "memory_bytes", stats->table.bytes },

@@ -310,7 +310,6 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
 
     insp_drain_set_uplinks(engine->drain, config->uplinks,
                            config->n_uplinks);
-    snapshot->serial = staged->serial;
     publish(engine, snapshot);
     for (size_t i = 0; i < n_old; i++) {
         retire(engine, NULL, old_policies[i]);

@@ -82,6 +82,18 @@ enum insp_lost {                        /* Should have been, could not. */
     INSP_N_LOSTS
 };
 
+/* Of an array of counters, such as one by enum insp_skip. */
+static inline uint64_t
+insp_sum(const uint64_t *counters, size_t n)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        sum += counters[i];
+    }
+    return sum;
+}
+
 const char *insp_skip_word(enum insp_skip);
 const char *insp_lost_word(enum insp_lost);
 

@@ -89,13 +89,19 @@ struct insp_snapshot_port {
 /* A configuration in force.  Both port arrays are open hash tables of
  * 'port_mask' + 1 places, one by id, one by MAC (those that have one). */
 struct insp_snapshot {
-    uint64_t serial;
     size_t n_inspectors;
     struct insp_snapshot_inspector inspectors[INSP_MAX_INSPECTORS];
     uint32_t port_mask;
     struct insp_snapshot_port *by_id;
     struct insp_snapshot_port *by_mac;
 };
+
+/* Where a port id's place is looked for first, in any table of them. */
+static inline uint32_t
+insp_port_hash(uint32_t id)
+{
+    return id * UINT32_C(0x9e3779b1) >> 7;
+}
 
 struct insp_snapshot *insp_snapshot_create(size_t n_ports);
 void insp_snapshot_add_port(struct insp_snapshot *, const struct insp_port *);

@@ -21,7 +21,7 @@
 static uint32_t
 place_of(const struct insp_known_port *ports, uint32_t mask, uint32_t id)
 {
-    uint32_t i = id * UINT32_C(0x9e3779b1) >> 7 & mask;
+    uint32_t i = insp_port_hash(id) & mask;
 
     while (ports[i].stats.id && ports[i].stats.id != id) {
         i = (i + 1) & mask;
@@ -41,8 +41,8 @@ insp_ports_find(const struct insp_engine *engine, uint32_t id)
     return port->stats.id ? port : NULL;
 }
 
-/* Makes a table with room for 'n' more and without the ports that 'keep'
- * does not want.  The old one stays when memory is out. */
+/* Makes a table with room for 'n_more'; with 'forget_gone', without the ports
+ * that no record can name any more.  The old one stays when memory is out. */
 static bool
 rebuild(struct insp_engine *engine, size_t n_more, bool forget_gone)
 {

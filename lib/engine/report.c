@@ -49,15 +49,6 @@ is_vm(const struct insp_engine *engine, uint32_t port_id)
     return port && port->role == INSP_PORT_VM;
 }
 
-static uint64_t
-max_last_ns(const struct insp_conn *conn)
-{
-    uint64_t a = INSP_READ(conn->flow[0].last_ns);
-    uint64_t b = INSP_READ(conn->flow[1].last_ns);
-
-    return INSP_MAX(a, b);
-}
-
 /* Unlike an index into the table, it is not used again: the time of the
  * first packet is in it.  53 bits, so that JSON readers keep it whole. */
 static uint64_t
@@ -80,7 +71,7 @@ insp_report_fill(const struct insp_engine *engine,
     memset(out, 0, sizeof *out);
     out->flow_id = flow_id(engine, index, first_ns);
     out->start_ns = wall(engine, first_ns);
-    out->end_ns = wall(engine, max_last_ns(conn));
+    out->end_ns = wall(engine, insp_conn_last_ns(conn));
     out->zone = conn->key.zone;
     out->ip_version = conn->key.ip_version;
     out->proto = conn->key.proto;
@@ -155,8 +146,7 @@ fill_remainder(struct insp_engine *engine,
     out->end_ns = wall(engine, INSP_READ(conn->flow[0].last_ns));
     out->packets = report->packets[0];
     out->bytes = report->bytes[0];
-    memcpy(&out->port_id[0], &conn->key.addr[0][0], sizeof out->port_id[0]);
-    memcpy(&out->port_id[1], &conn->key.addr[0][4], sizeof out->port_id[1]);
+    insp_key_remainder_ports(&conn->key, &out->port_id[0], &out->port_id[1]);
     out->zone = conn->key.zone;
     out->ethertype = conn->key.port[0];
     out->reason = conn->key.proto;
@@ -183,11 +173,11 @@ insp_report_table(struct insp_engine *engine,
         if (!insp_table_next_report(table, &report)) {
             return true;
         }
-        if (report.conn->key.ip_version) {
-            fill_connection(engine, &report, &record->conn);
-        } else {
+        if (insp_key_is_remainder(&report.conn->key)) {
             record->type = INSP_RECORD_REMAINDER;
             fill_remainder(engine, &report, &record->remainder);
+        } else {
+            fill_connection(engine, &report, &record->conn);
         }
         insp_ring_commit(engine->ring);
     }
@@ -245,18 +235,12 @@ insp_report_sensor(struct insp_engine *engine,
     out->seen_bytes = sum.seen_bytes;
     out->inspected_packets = sum.inspected_packets;
     out->inspected_bytes = sum.inspected_bytes;
-    for (size_t i = 0; i < INSP_N_SKIPS; i++) {
-        out->skipped_packets += sum.skipped[i];
-    }
-    for (size_t i = 0; i < INSP_N_LOSTS; i++) {
-        out->lost_packets += sum.lost[i];
-    }
+    out->skipped_packets = insp_sum(sum.skipped, INSP_N_SKIPS);
+    out->lost_packets = insp_sum(sum.lost, INSP_N_LOSTS);
     out->dropped_packets = sum.verdicts[INSP_VERDICT_DROP]
                            + sum.verdicts[INSP_VERDICT_RESET];
     out->begun = table.begun;
-    for (size_t i = 0; i < INSP_N_ENDS; i++) {
-        out->ended += table.ended[i];
-    }
+    out->ended = insp_sum(table.ended, INSP_N_ENDS);
     out->evicted = table.ended[INSP_END_EVICTED]
                    + table.ended[INSP_END_QUOTA];
     out->connections = table.connections;

@@ -54,17 +54,6 @@ flush(struct insp_engine *engine, struct insp_request *request)
     return true;
 }
 
-static uint64_t
-total(const struct insp_conn *conn, unsigned int side, bool bytes)
-{
-    const struct insp_flow *flow = &conn->flow[side];
-
-    return bytes ? INSP_READ(flow->bytes)
-                   + INSP_READ(conn->foreign_bytes[side])
-                 : INSP_READ(flow->packets)
-                   + INSP_READ(conn->foreign_packets[side]);
-}
-
 static void
 list_table(struct insp_engine *engine, const struct insp_inspector *inspector,
            struct insp_request *request)
@@ -80,19 +69,17 @@ list_table(struct insp_engine *engine, const struct insp_inspector *inspector,
         for (size_t i = 0; i < n && request->n < request->max; i++) {
             const struct insp_conn *conn = &copies[i];
             struct insp_flow_row *row = &request->flows[request->n];
-            uint64_t last_ns = INSP_MAX(INSP_READ(conn->flow[0].last_ns),
-                                        INSP_READ(conn->flow[1].last_ns));
+            uint64_t last_ns = insp_conn_last_ns(conn);
 
-            if (!conn->key.ip_version) {
+            if (insp_key_is_remainder(&conn->key)) {
                 continue;
             }
             /* An id needs the entry's place, which a copy has not kept. */
             insp_report_fill(engine, conn, 0, &row->conn);
             row->conn.flow_id = 0;
             for (unsigned int d = 0; d < 2; d++) {
-                row->conn.packets[d] = total(conn, d ^ conn->initiator,
-                                             false);
-                row->conn.bytes[d] = total(conn, d ^ conn->initiator, true);
+                insp_conn_total(conn, d ^ conn->initiator,
+                                &row->conn.packets[d], &row->conn.bytes[d]);
             }
             row->idle_ns = now_ns > last_ns ? now_ns - last_ns : 0;
             request->n++;
@@ -145,29 +132,27 @@ compare_ids(const void *a_, const void *b_)
 static void
 add_unreported(struct insp_request *request, const struct insp_conn *conn)
 {
-    bool is_remainder = !conn->key.ip_version;
+    bool is_remainder = insp_key_is_remainder(&conn->key);
 
     for (unsigned int side = 0; side < (is_remainder ? 1 : 2); side++) {
-        uint64_t packets = (uint32_t) total(conn, side, false)
-                           - conn->flow[side].reported_packets;
-        uint64_t bytes = total(conn, side, true)
-                         - conn->flow[side].reported_bytes;
+        uint64_t packets, bytes;
         uint32_t from = INSP_READ(conn->flow[side].port);
         uint32_t to = INSP_READ(conn->flow[!side].port);
         struct insp_port_stats *row;
 
+        insp_conn_total(conn, side, &packets, &bytes);
+        insp_conn_unreported(conn, side, &packets, &bytes);
         if (is_remainder) {
-            memcpy(&from, &conn->key.addr[0][0], sizeof from);
-            memcpy(&to, &conn->key.addr[0][4], sizeof to);
+            insp_key_remainder_ports(&conn->key, &from, &to);
         }
         row = row_of_port(request, from);
         if (row) {
-            row->in_packets += (uint32_t) packets;
+            row->in_packets += packets;
             row->in_bytes += bytes;
         }
         row = row_of_port(request, to);
         if (row) {
-            row->out_packets += (uint32_t) packets;
+            row->out_packets += packets;
             row->out_bytes += bytes;
         }
     }

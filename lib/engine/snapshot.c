@@ -10,12 +10,6 @@
 #include <string.h>
 
 static uint32_t
-hash_id(uint32_t id)
-{
-    return id * UINT32_C(0x9e3779b1) >> 7;
-}
-
-static uint32_t
 hash_mac(const uint8_t mac[6])
 {
     uint64_t word = 0;
@@ -67,7 +61,7 @@ find_mac(const struct insp_snapshot *snapshot, const uint8_t mac[6])
 static struct insp_snapshot_port *
 find_id(const struct insp_snapshot *snapshot, uint32_t id)
 {
-    uint32_t i = hash_id(id) & snapshot->port_mask;
+    uint32_t i = insp_port_hash(id) & snapshot->port_mask;
 
     while (snapshot->by_id[i].id && snapshot->by_id[i].id != id) {
         i = (i + 1) & snapshot->port_mask;

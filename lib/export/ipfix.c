@@ -105,21 +105,6 @@ store_uint(uint8_t *to, uint64_t value, size_t size)
     return to + size;
 }
 
-static inline uint64_t
-load_uint(const void *member, size_t size)
-{
-    uint64_t u64;
-    uint32_t u32;
-    uint16_t u16;
-
-    switch (size) {
-    case 8: memcpy(&u64, member, 8); return u64;
-    case 4: memcpy(&u32, member, 4); return u32;
-    case 2: memcpy(&u16, member, 2); return u16;
-    default: return *(const uint8_t *) member;
-    }
-}
-
 static uint8_t *
 store_text(uint8_t *to, const char *text, size_t size)
 {
@@ -180,18 +165,20 @@ store_fields(uint8_t *to, const struct insp_shape *shape, const void *base)
         case INSP_KIND_STATE:
         case INSP_KIND_TCP_HEX:
         case INSP_KIND_HEX16:
-            to = store_uint(to, load_uint(member, field->size), field->length);
+            to = store_uint(to, insp_member_read(member, field->size),
+                            field->length);
             break;
         case INSP_KIND_L4PORT:
             to = store_uint(to,
                             insp_proto_has_ports(record->conn.proto)
-                                ? load_uint(member, field->size)
+                                ? insp_member_read(member, field->size)
                                 : 0,
                             field->length);
             break;
         case INSP_KIND_BOOL: *to++ = *member ? 1 : 2; break;
         case INSP_KIND_TIME:
-            to = store_uint(to, insp_ipfix_time(load_uint(member, 8)), 8);
+            to = store_uint(
+                to, insp_ipfix_time(insp_member_read(member, 8)), 8);
             break;
         case INSP_KIND_IP4:
             memcpy(to, member + 12, 4);

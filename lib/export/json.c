@@ -279,21 +279,6 @@ end_word_of_eve(uint8_t reason)
     }
 }
 
-static uint64_t
-read_number(const void *member, size_t size)
-{
-    uint64_t u64;
-    uint32_t u32;
-    uint16_t u16;
-
-    switch (size) {
-    case 8: memcpy(&u64, member, 8); return u64;
-    case 4: memcpy(&u32, member, 4); return u32;
-    case 2: memcpy(&u16, member, 2); return u16;
-    default: return *(const uint8_t *) member;
-    }
-}
-
 /* Closes and opens objects until 'to' is the one being written. */
 static void
 enter_object(struct writer *w, enum insp_json_object to)
@@ -380,7 +365,7 @@ put_plain(struct writer *w, const struct insp_field *field,
             value |= member[i];
         }
     } else if (field->size <= 8) {
-        value = read_number(member, field->size);
+        value = insp_member_read(member, field->size);
     }
     if (!always && !value) {
         return;

@@ -62,7 +62,7 @@ insp_control_arm(struct insp_table *t, uint32_t index)
     const struct insp_conn *conn = &t->conns[index];
     enum insp_end_reason reason;
     uint64_t timeout = patience(t, INSP_READ(conn->state), &reason);
-    uint32_t due = tick_after(t, insp_last_packet(conn) + timeout);
+    uint32_t due = tick_after(t, insp_conn_last_ns(conn) + timeout);
 
     if (t->active_ticks) {
         uint32_t report = t->reported_tick[index] + t->active_ticks;
@@ -157,7 +157,7 @@ take_in_entry(struct insp_table *t, uint32_t index)
     if (INSP_READ(conn->state) & INSP_CONN_HALF_OPEN) {
         insp_ilist_push_back(t->half, t->n_entries, index);
     }
-    t->reported_tick[index] = insp_tick(insp_last_packet(conn));
+    t->reported_tick[index] = insp_tick(insp_conn_last_ns(conn));
     INSP_COUNT(t->begun, 1);
     INSP_COUNT(t->n_live[pool], 1);
     INSP_COUNT(t->n_held[pool], 1);
@@ -271,7 +271,7 @@ visit(struct insp_table *t, uint32_t index)
     enum insp_end_reason reason;
     uint64_t timeout = patience(t, state, &reason);
 
-    if (t->now >= insp_last_packet(conn) + timeout) {
+    if (t->now >= insp_conn_last_ns(conn) + timeout) {
         insp_control_end(t, index, reason);
         return;
     }

@@ -72,7 +72,7 @@ evict_idlest(struct insp_table *t, uint32_t slot, uint32_t n,
     n = INSP_MIN(n, INSP_MIN(n_sample, BATCH));
     for (uint32_t i = 0; i < n_sample; i++) {
         sample[i] = t->by_port[head].next;
-        since[i] = insp_last_packet(&t->conns[sample[i]]);
+        since[i] = insp_conn_last_ns(&t->conns[sample[i]]);
         insp_ilist_remove(t->by_port, sample[i]);
         insp_ilist_push_back(t->by_port, head, sample[i]);
     }

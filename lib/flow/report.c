@@ -11,13 +11,6 @@
 
 #include "flow/table-private.h"
 
-static uint64_t
-reported_packets(const struct insp_flow *flow)
-{
-    return (uint64_t) flow->reported_packets_high << 32 |
-           flow->reported_packets;
-}
-
 static void
 fill(struct insp_table *t, uint32_t index, bool final,
      struct insp_conn_report *report)
@@ -28,16 +21,15 @@ fill(struct insp_table *t, uint32_t index, bool final,
     report->index = index;
     report->final = final;
     report->reason = final ? conn->end_reason : INSP_END_NONE;
-    for (int side = 0; side < 2; side++) {
+    for (unsigned int side = 0; side < 2; side++) {
         struct insp_flow *flow = &conn->flow[side];
-        uint64_t packets =
-            INSP_READ(flow->packets) + INSP_READ(conn->foreign_packets[side]);
-        uint64_t bytes =
-            INSP_READ(flow->bytes) + INSP_READ(conn->foreign_bytes[side]);
+        uint64_t packets, bytes;
 
-        report->packets[side] =
-            (packets - reported_packets(flow)) & UINT64_C(0xffffffffffff);
-        report->bytes[side] = bytes - flow->reported_bytes;
+        insp_conn_total(conn, side, &packets, &bytes);
+        report->packets[side] = packets;
+        report->bytes[side] = bytes;
+        insp_conn_unreported(conn, side, &report->packets[side],
+                             &report->bytes[side]);
         flow->reported_packets = (uint32_t) packets;
         flow->reported_packets_high = (uint16_t) (packets >> 32);
         flow->reported_bytes = bytes;

@@ -153,15 +153,6 @@ insp_due_head(const struct insp_table *t, enum insp_due_head head)
     return t->n_entries + (uint32_t) head;
 }
 
-static inline uint64_t
-insp_last_packet(const struct insp_conn *conn)
-{
-    uint64_t a = INSP_READ(conn->flow[0].last_ns);
-    uint64_t b = INSP_READ(conn->flow[1].last_ns);
-
-    return INSP_MAX(a, b);
-}
-
 static inline bool
 insp_is_live(const struct insp_table *t, uint32_t index)
 {

@@ -136,6 +136,42 @@ struct insp_conn {
 _Static_assert(sizeof(struct insp_conn) == 4 * INSP_CACHE_LINE,
                "an entry is four lines");
 
+/* Control: when the last packet of either direction came; monotonic. */
+static inline uint64_t
+insp_conn_last_ns(const struct insp_conn *conn)
+{
+    uint64_t a = INSP_READ(conn->flow[0].last_ns);
+    uint64_t b = INSP_READ(conn->flow[1].last_ns);
+
+    return INSP_MAX(a, b);
+}
+
+/* Control: what 'side' has sent since the connection began, counted by its
+ * owner and by others. */
+static inline void
+insp_conn_total(const struct insp_conn *conn, unsigned int side,
+                uint64_t *packets, uint64_t *bytes)
+{
+    *packets = INSP_READ(conn->flow[side].packets) +
+               INSP_READ(conn->foreign_packets[side]);
+    *bytes = INSP_READ(conn->flow[side].bytes) +
+             INSP_READ(conn->foreign_bytes[side]);
+}
+
+/* Control: the part of 'packets' and 'bytes', totals of 'side', that is in no
+ * report yet.  Packets are compared by the 48 bits that are remembered. */
+static inline void
+insp_conn_unreported(const struct insp_conn *conn, unsigned int side,
+                     uint64_t *packets, uint64_t *bytes)
+{
+    const struct insp_flow *flow = &conn->flow[side];
+    uint64_t reported = (uint64_t) flow->reported_packets_high << 32 |
+                        flow->reported_packets;
+
+    *packets = (*packets - reported) & UINT64_C(0xffffffffffff);
+    *bytes -= flow->reported_bytes;
+}
+
 struct insp_table_config {
     uint32_t flow_limit;            /* Connections; remainders are extra. */
     uint32_t half_open_limit;       /* 0: flow_limit / 4. */

@@ -14,6 +14,8 @@
 #ifndef INSP_RECORD_FIELDS_H
 #define INSP_RECORD_FIELDS_H 1
 
+#include <string.h>
+
 #include "record/record.h"
 
 /* Enterprise numbers: RFC 5103's for reverse elements, and ours.  32473 is
@@ -169,6 +171,22 @@ extern const struct insp_shape insp_shapes[INSP_N_SHAPES];
 
 /* The shape of a record; PORT and PORT_GONE too. */
 enum insp_shape_id insp_record_shape(const struct insp_record *);
+
+/* An unsigned number of 'size' bytes (1, 2, 4 or 8) in a record. */
+static inline uint64_t
+insp_member_read(const void *member, size_t size)
+{
+    uint64_t u64;
+    uint32_t u32;
+    uint16_t u16;
+
+    switch (size) {
+    case 8: memcpy(&u64, member, 8); return u64;
+    case 4: memcpy(&u32, member, 4); return u32;
+    case 2: memcpy(&u16, member, 2); return u16;
+    default: return *(const uint8_t *) member;
+    }
+}
 
 static inline bool
 insp_proto_has_ports(uint8_t proto)

@@ -6,5 +6,6 @@ EXTRA_DIST += $(man_MANS) \
 	Documentation/house.md \
 	Documentation/quickstart.md \
 	Documentation/records.md \
+	Documentation/rules.md \
 	Documentation/threads.md \
 	Documentation/troubleshooting.md

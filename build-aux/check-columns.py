@@ -13,6 +13,7 @@ takes; ovs-ext/schema/inspect.xml what the operator reads.  Checked here:
   - a number's default, and its limits where the text gives them, are the
     parser's
   - what may be left out is optional in the schema, what may not is not
+  - a list takes as many values in the schema as in the parser
 """
 import json
 import os
@@ -20,7 +21,13 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 
-TABLES = {'INSPECTOR': 'Inspector', 'UPLINK': 'Inspect_Uplink'}
+TABLES = {
+    'INSPECTOR': 'Inspector',
+    'RULE': 'Inspect_Rule',
+    'FUNCTION': 'Inspect_Function',
+    'SET': 'Inspect_Address_Set',
+    'UPLINK': 'Inspect_Uplink',
+}
 
 
 def arguments(text):
@@ -55,6 +62,8 @@ def read_def(path):
         if match.group(1) == 'INSP_SETTING':
             row.update(kind=args[2], default=args[4], low=int(args[5]),
                        high=int(args[6]))
+        elif match.group(1) == 'INSP_LIST':
+            row.update(kind=args[2], default='""', low=0, high=int(args[5]))
         rows[TABLES[args[0]]][unquote(args[1])] = row
     return rows
 
@@ -118,7 +127,8 @@ class Checker:
         kind = column['type']
         key_type = kind.get('key', kind) if isinstance(kind, dict) else kind
         base = key_type['type'] if isinstance(key_type, dict) else key_type
-        wanted = {'BOOL': 'boolean', 'UINT': 'integer', 'LIMIT': 'integer'}
+        wanted = {'BOOL': 'boolean', 'UINT': 'integer', 'LIMIT': 'integer',
+                  'SLOT': 'integer'}
         wanted = wanted.get(row['kind'], 'string')
         if base != wanted:
             self.complain(table, key + ': is %s in the schema, not %s'
@@ -127,6 +137,14 @@ class Checker:
         required = row['default'] == 'NULL' and row['kind'] != 'FILE'
         if optional == required:
             self.complain(table, key + ': must it be set or not?')
+        most = kind.get('max', 1) if isinstance(kind, dict) else 1
+        if row['macro'] != 'INSP_LIST':
+            wanted = 1
+        else:
+            wanted = row['high'] or 'unlimited'
+        if most != wanted:
+            self.complain(table, key + ': takes %s values in the schema, not '
+                          '%s' % (most, wanted))
         if row['kind'].startswith('WORD'):
             words = self.words[row['kind'][5:-1]]
             if key_type.get('enum', [0, []])[1] != words:
@@ -136,6 +154,10 @@ class Checker:
     def check_text(self, table, key, row):
         text = self.xml[table].get(key, '')
         default = unquote(row['default'])
+        if row['macro'] == 'INSP_LIST' and row['high'] \
+           and 'At most %s' % with_commas(row['high']) not in text:
+            self.complain(table, key + ": the manual does not say 'At most %s'"
+                          % with_commas(row['high']))
         if row['default'] == 'NULL' or not default:
             return
         if row['kind'] in ('UINT', 'LIMIT'):
@@ -158,7 +180,7 @@ class Checker:
             columns = self.schema['tables'][table]['columns']
             self.check_names(table, rows, columns)
             for key, row in rows.items():
-                if row['macro'] != 'INSP_SETTING':
+                if row['macro'] not in ('INSP_SETTING', 'INSP_LIST'):
                     continue
                 if key in columns:
                     self.check_type(table, key, row, columns[key])
@@ -173,7 +195,7 @@ class Checker:
 def main(top):
     checker = Checker(top)
     n = sum(len(rows) for rows in checker.rows.values())
-    if n < 40:
+    if n < 80:
         print('columns.def: only %d rows could be read' % n)
         return 1
     bad = checker.run()

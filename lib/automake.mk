@@ -33,7 +33,9 @@ lib_libinsp_a_SOURCES += \
 	lib/packet/l4.h \
 	lib/packet/packet.c \
 	lib/packet/packet.def \
-	lib/packet/packet.h
+	lib/packet/packet.h \
+	lib/packet/refuse.c \
+	lib/packet/refuse.h
 
 # flow
 lib_libinsp_a_SOURCES += \
@@ -41,11 +43,17 @@ lib_libinsp_a_SOURCES += \
 	lib/flow/control.c \
 	lib/flow/count.c \
 	lib/flow/end.def \
+	lib/flow/flight-control.c \
+	lib/flow/flight-pass.c \
+	lib/flow/flight-private.h \
+	lib/flow/flight.c \
+	lib/flow/flight.h \
 	lib/flow/evict.c \
 	lib/flow/fragment.c \
 	lib/flow/fragment.h \
 	lib/flow/key.c \
 	lib/flow/key.h \
+	lib/flow/port.h \
 	lib/flow/quota.c \
 	lib/flow/quota.h \
 	lib/flow/remainder.def \
@@ -58,8 +66,29 @@ lib_libinsp_a_SOURCES += \
 
 # rule
 lib_libinsp_a_SOURCES += \
+	lib/rule/address.c \
+	lib/rule/address.h \
+	lib/rule/binding.c \
+	lib/rule/budget.h \
+	lib/rule/build.c \
+	lib/rule/frozen.h \
+	lib/rule/label.c \
+	lib/rule/label.h \
+	lib/rule/layout.c \
+	lib/rule/layout.h \
+	lib/rule/match.c \
+	lib/rule/parse.c \
 	lib/rule/policy.c \
-	lib/rule/policy.h
+	lib/rule/policy.h \
+	lib/rule/print.c \
+	lib/rule/rule.c \
+	lib/rule/rule.h \
+	lib/rule/service.c \
+	lib/rule/service.h \
+	lib/rule/subject.c \
+	lib/rule/text.h \
+	lib/rule/vector.c \
+	lib/rule/vector.h
 
 # record
 lib_libinsp_a_SOURCES += \
@@ -103,10 +132,18 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/engine.h \
 	lib/engine/event.def \
 	lib/engine/exporter.c \
+	lib/engine/function.c \
+	lib/engine/function.def \
 	lib/engine/internal.h \
+	lib/engine/judge.c \
+	lib/engine/path.h \
 	lib/engine/port.c \
+	lib/engine/probe.c \
+	lib/engine/probe.h \
+	lib/engine/redirect.c \
 	lib/engine/report.c \
 	lib/engine/request.c \
+	lib/engine/rules.c \
 	lib/engine/snapshot.c \
 	lib/engine/stage.c \
 	lib/engine/stats.c \
@@ -115,8 +152,11 @@ lib_libinsp_a_SOURCES += \
 
 # config
 lib_libinsp_a_SOURCES += \
+	lib/config/column.c \
+	lib/config/column.h \
 	lib/config/columns.def \
 	lib/config/config.c \
-	lib/config/config.h
+	lib/config/config.h \
+	lib/config/target.c
 
 EXTRA_DIST += lib/LAYERS

@@ -49,6 +49,25 @@ struct insp_config_uplink {
     bool enabled;
 };
 
+/* A column that is a set (source, destination, service, addresses) is in the
+ * list of settings once for each of its values, under the same key. */
+struct insp_config_rule {
+    struct insp_rule base;                  /* 'number' is the caller's. */
+    bool enabled;
+};
+
+struct insp_config_function {
+    struct insp_function_config base;       /* 'id' is the caller's. */
+    bool enabled;
+    char input_port[INSP_NAME_SIZE];
+    char output_port[INSP_NAME_SIZE];       /* The same if it was not set. */
+};
+
+struct insp_config_set {
+    struct insp_address_set base;
+    bool enabled;                           /* False: no address is in it. */
+};
+
 /* Fills the result, with defaults for what is not in the list.  What stops
  * the row goes to 'faults'; what it can live with, such as an unknown key of
  * other_config, to 'warnings'.  Returns true when there is no new fault. */
@@ -61,6 +80,24 @@ bool insp_config_uplink_parse(const struct insp_setting *, size_t n,
                               struct insp_faults *faults,
                               struct insp_faults *warnings);
 
+/* The same for rules, functions and sets; what was filled is to be given to
+ * uninit, faults or not.  A rule whose slot does not take its action, and a
+ * function in a slot that takes none, are faults. */
+bool insp_config_rule_parse(const struct insp_setting *, size_t n,
+                            struct insp_config_rule *,
+                            struct insp_faults *faults,
+                            struct insp_faults *warnings);
+bool insp_config_function_parse(const struct insp_setting *, size_t n,
+                                struct insp_config_function *,
+                                struct insp_faults *faults,
+                                struct insp_faults *warnings);
+bool insp_config_set_parse(const struct insp_setting *, size_t n,
+                           struct insp_config_set *,
+                           struct insp_faults *faults,
+                           struct insp_faults *warnings);
+void insp_config_rule_uninit(struct insp_config_rule *);
+void insp_config_set_uninit(struct insp_config_set *);
+
 /* The value of setting 'key' as text that parses to the same, as much as
  * fits 'size' bytes; false when there is no such setting. */
 bool insp_config_inspector_print(const struct insp_config_inspector *,
@@ -71,6 +108,9 @@ bool insp_config_uplink_print(const struct insp_config_uplink *,
 /* The settings by number, for help texts and tables; NULL after the last. */
 const char *insp_config_inspector_key(size_t i);
 const char *insp_config_uplink_key(size_t i);
+const char *insp_config_rule_key(size_t i);
+const char *insp_config_function_key(size_t i);
+const char *insp_config_set_key(size_t i);
 
 /* "ssl:HOST:PORT" into host and port; 'default_port' 0: must be named. */
 bool insp_config_target(const char *target, uint16_t default_port, char *host,
@@ -84,5 +124,7 @@ const char *insp_select_word(enum insp_select);
 const char *insp_mode_word(enum insp_mode);
 const char *insp_fail_mode_word(enum insp_fail_mode);
 const char *insp_uplink_format_word(enum insp_uplink_format);
+const char *insp_arms_word(enum insp_arms);
+const char *insp_encap_word(enum insp_encap);
 
 #endif /* config/config.h */

@@ -17,11 +17,11 @@
 
 static void
 retire(struct insp_engine *engine, struct insp_snapshot *snapshot,
-       struct insp_policy *policy)
+       struct insp_binding *binding, bool is_last)
 {
     struct insp_retired *retired;
 
-    if (!snapshot && !policy) {
+    if (!snapshot && !binding) {
         return;
     }
     retired = malloc(sizeof *retired);
@@ -32,7 +32,8 @@ retire(struct insp_engine *engine, struct insp_snapshot *snapshot,
         return;
     }
     retired->snapshot = snapshot;
-    retired->policy = policy;
+    retired->binding = binding;
+    retired->is_last = is_last;
     retired->ticket = insp_epoch_ticket(&engine->epoch);
     retired->next = engine->retired;
     engine->retired = retired;
@@ -49,7 +50,11 @@ insp_reclaim(struct insp_engine *engine)
         if (insp_epoch_passed(&engine->epoch, retired->ticket)) {
             *at = retired->next;
             insp_snapshot_destroy(retired->snapshot);
-            insp_policy_destroy(retired->policy);
+            if (retired->is_last) {
+                insp_rules_fold(engine,
+                                insp_binding_policy(retired->binding));
+            }
+            insp_binding_unref(retired->binding);
             free(retired);
         } else {
             at = &retired->next;
@@ -74,8 +79,8 @@ find_or_claim(struct insp_engine *engine, uint32_t id)
     }
     if (unused) {
         memset(unused, 0, sizeof *unused);
-        unused->catch_all_since_ns
-            = engine->host.monotonic_ns(engine->host.aux);
+        unused->since_ns = engine->host.monotonic_ns(engine->host.aux);
+        unused->catch_all_since_ns = unused->since_ns;
         atomic_store_explicit(&unused->id, id, memory_order_release);
     }
     return unused;
@@ -153,53 +158,33 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
     inspector->table_config = wanted;
 }
 
-static bool
-same_rules(const struct insp_inspector *inspector,
-           const struct insp_inspector_config *config)
-{
-    return inspector->config.n_rules == config->n_rules
-           && (!config->n_rules
-               || !memcmp(inspector->rules, config->rules,
-                          config->n_rules * sizeof *config->rules));
-}
-
-/* Returns the policy that is to be retired once the new snapshot is out. */
-static struct insp_policy *
+/* Returns the binding that is to be retired once the new snapshot is out;
+ * 'is_last' when its policy goes with it. */
+static struct insp_binding *
 apply_policy(struct insp_engine *engine, struct insp_inspector *inspector,
-             const struct insp_inspector_config *config, uint64_t serial)
+             const struct insp_inspector_config *config, bool *is_last)
 {
-    struct insp_policy *old = inspector->policy;
-    size_t size = config->n_rules * sizeof *config->rules;
-    struct insp_policy_rule *rules = NULL;
-    struct insp_policy *policy = NULL;
+    struct insp_binding *old = inspector->binding;
+    struct insp_policy *policy;
 
-    if (same_rules(inspector, config)) {
+    if (old == config->binding) {
         return NULL;
     }
-    if (config->n_rules) {
-        rules = malloc(size);
-        if (!rules
-            || insp_policy_create(config->rules, config->n_rules,
-                                  (uint32_t) serial, &policy)) {
-            free(rules);
-            insp_log(&engine->host, INSP_LOG_ERROR,
-                     "inspector %u: no memory for %zu rules; the previous "
-                     "ones stay", config->id, config->n_rules);
-            return NULL;
-        }
-        memcpy(rules, config->rules, size);
+    policy = config->binding ? insp_binding_policy(config->binding) : NULL;
+    inspector->binding = config->binding ? insp_binding_ref(config->binding)
+                                         : NULL;
+    *is_last = old && insp_binding_policy(old) != policy;
+    if (policy && (!old || *is_last)) {
+        insp_rules_note(engine, policy);
     }
-    free(inspector->rules);
-    inspector->rules = rules;
-    inspector->policy = policy;
     return old;
 }
 
 static void
-add_to_snapshot(struct insp_snapshot *snapshot,
-                struct insp_inspector *inspector)
+add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
+                struct insp_inspector *inspector,
+                const struct insp_inspector_config *config)
 {
-    const struct insp_inspector_config *config = &inspector->config;
     struct insp_snapshot_inspector *out;
 
     out = &snapshot->inspectors[snapshot->n_inspectors++];
@@ -209,10 +194,16 @@ add_to_snapshot(struct insp_snapshot *snapshot,
     out->fail_closed = config->fail_mode == INSP_FAIL_CLOSED;
     out->inspector = inspector;
     out->table = inspector->table;
-    out->policy = inspector->policy;
-    out->policy_version = inspector->policy
-                          ? insp_policy_version(inspector->policy) : 0;
+    out->binding = inspector->binding;
+    if (out->binding) {
+        out->policy = insp_binding_policy(inspector->binding);
+        out->version = insp_policy_version(out->policy);
+    }
+    out->pickup_ns = config->pickup_time_ms * MS;
+    out->pickup_until_ns = inspector->since_ns + out->pickup_ns;
     out->secret = inspector->table_config.secret;
+    insp_functions_apply(engine, inspector, config, out);
+    out->flights = inspector->flights;
 }
 
 static void
@@ -223,7 +214,7 @@ publish(struct insp_engine *engine, struct insp_snapshot *snapshot)
 
     old = atomic_exchange_explicit(&engine->snapshot, snapshot,
                                    memory_order_acq_rel);
-    retire(engine, old, NULL);
+    retire(engine, old, NULL, false);
     for (leaving = engine->leaving; leaving; leaving = leaving->next) {
         if (!leaving->ticket) {
             leaving->ticket = insp_epoch_ticket(&engine->epoch);
@@ -258,6 +249,7 @@ insp_apply_nothing(struct insp_engine *engine)
         leave_unmarked(engine);
         pthread_mutex_unlock(&engine->inspectors_mutex);
         publish(engine, snapshot);
+        insp_functions_leave(engine);
     }
 }
 
@@ -265,7 +257,8 @@ void
 insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
 {
     const struct insp_engine_config *config = &staged->config;
-    struct insp_policy *old_policies[INSP_MAX_INSPECTORS];
+    struct insp_binding *old[INSP_MAX_INSPECTORS];
+    bool is_last[INSP_MAX_INSPECTORS] = { false };
     struct insp_snapshot *snapshot;
     size_t n_old = 0;
 
@@ -281,7 +274,11 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
     insp_drain_set_sensor(engine->drain, config->sensor);
     insp_ports_apply(engine, config->ports, config->n_ports);
     for (size_t i = 0; i < config->n_ports; i++) {
-        insp_snapshot_add_port(snapshot, &config->ports[i]);
+        const struct insp_known_port *known
+            = insp_ports_find(engine, config->ports[i].id);
+
+        insp_snapshot_add_port(snapshot, &config->ports[i],
+                               known ? known->since_ns : 0);
     }
 
     pthread_mutex_lock(&engine->inspectors_mutex);
@@ -298,12 +295,12 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
         inspector->mark = engine->mark;
         inspector->left_round = 0;
         apply_table(engine, inspector, c);
-        old_policies[n_old] = apply_policy(engine, inspector, c,
-                                           staged->serial);
-        n_old += old_policies[n_old] != NULL;
+        old[n_old] = apply_policy(engine, inspector, c, &is_last[n_old]);
+        n_old += old[n_old] != NULL;
         inspector->config = *c;
-        inspector->config.rules = NULL;
-        add_to_snapshot(snapshot, inspector);
+        inspector->config.binding = NULL;
+        inspector->config.functions = NULL;
+        add_to_snapshot(engine, snapshot, inspector, c);
     }
     leave_unmarked(engine);
     pthread_mutex_unlock(&engine->inspectors_mutex);
@@ -312,7 +309,10 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
                            config->n_uplinks);
     publish(engine, snapshot);
     for (size_t i = 0; i < n_old; i++) {
-        retire(engine, NULL, old_policies[i]);
+        retire(engine, NULL, old[i], is_last[i]);
     }
+    pthread_mutex_lock(&engine->inspectors_mutex);
+    insp_functions_leave(engine);
+    pthread_mutex_unlock(&engine->inspectors_mutex);
     atomic_store(&engine->applied, staged->serial);
 }

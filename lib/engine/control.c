@@ -10,6 +10,7 @@
  * has been reported, whatever stage it was in. */
 
 #include "engine/internal.h"
+#include "flow/flight.h"
 
 #include <stdlib.h>
 
@@ -87,10 +88,10 @@ turn_departed(struct insp_engine *engine, uint64_t now_ns)
         if (!leaving && insp_report_catch_all(engine, inspector, now_ns)
             && insp_report_sensor(engine, inspector)) {
             pthread_mutex_lock(&engine->inspectors_mutex);
-            insp_policy_destroy(inspector->policy);
-            free(inspector->rules);
-            inspector->policy = NULL;
-            inspector->rules = NULL;
+            insp_binding_unref(inspector->binding);
+            inspector->binding = NULL;
+            insp_flights_destroy(inspector->flights);
+            inspector->flights = NULL;
             atomic_store_explicit(&inspector->id, 0, memory_order_release);
             pthread_mutex_unlock(&engine->inspectors_mutex);
         }
@@ -178,6 +179,7 @@ turn(struct insp_engine *engine, bool *stopping)
     drained = turn_tables(engine, now_ns);
     turn_round(engine, drained);
     insp_ports_turn(engine);
+    insp_functions_turn(engine, now_ns);
     turn_departed(engine, now_ns);
     turn_sensor_records(engine, now_ns);
     insp_requests_turn(engine);

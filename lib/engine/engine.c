@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/internal.h"
+#include "flow/flight.h"
 
 #define RING_CAPACITY 16384
 
@@ -159,8 +160,18 @@ get_stats(const struct insp_inspector *inspector,
     if (inspector->table) {
         insp_table_get_stats(inspector->table, &out->table);
     }
-    if (inspector->policy) {
-        out->policy_version = insp_policy_version(inspector->policy);
+    if (inspector->binding) {
+        const struct insp_policy *policy
+            = insp_binding_policy(inspector->binding);
+
+        out->policy_version = insp_policy_version(policy);
+        out->policy_rules = (uint32_t) insp_policy_n_rules(policy);
+    }
+    out->missed_open = sum.missed_open;
+    out->missed_closed = sum.missed_closed;
+    out->undeliverable = INSP_READ(inspector->undeliverable);
+    if (inspector->flights) {
+        out->flights = insp_flights_n_used(inspector->flights);
     }
 }
 
@@ -190,6 +201,22 @@ drain_ring(struct insp_ring *ring)
     while (ring && (record = insp_ring_peek(ring))) {
         insp_record_uninit(record);
         insp_ring_release(ring);
+    }
+}
+
+/* Of inspectors that did not get to their end in time. */
+static void
+let_policies_go(struct insp_engine *engine)
+{
+    uint64_t ticket = insp_epoch_ticket(&engine->epoch);
+
+    for (size_t i = 0; engine->inspectors && i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (insp_epoch_passed(&engine->epoch, ticket)) {
+            insp_binding_unref(inspector->binding);
+            insp_flights_destroy(inspector->flights);
+        }
     }
 }
 
@@ -223,7 +250,10 @@ insp_engine_destroy(struct insp_engine *engine, int timeout_ms)
     insp_ring_destroy(engine->ring);
     insp_staged_destroy(engine->staged);
     insp_reclaim(engine);
+    let_policies_go(engine);
     insp_snapshot_destroy(atomic_load(&engine->snapshot));
+    insp_functions_destroy(engine);
+    free(engine->rules);
     free(engine->ports);
     free(engine->inspectors);
     pthread_cond_destroy(&engine->wake);

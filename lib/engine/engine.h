@@ -38,12 +38,46 @@ enum insp_context_flag {
     INSP_CONTEXT_NAT_SPLIT = 0x08,      /* The translation was cleared. */
 };
 
+/* A function that can be reached from where the batch is: the caller has a
+ * way to output a packet to that arm of it. */
+struct insp_way {
+    uint32_t function;                  /* Its id. */
+    uint8_t arm;                        /* 0: input_port, 1: output_port. */
+};
+
+#define INSP_MAX_WAYS 32
+#define INSP_REST_MAX 736
+
 struct insp_context {
     uint32_t inspector;                 /* Inspector.id. */
     uint32_t flags;                     /* enum insp_context_flag. */
     uint32_t in_port;                   /* Port ids; 0: none or unknown. */
     uint32_t out_port;
     struct insp_zone zone;
+    const struct insp_way *ways;
+    size_t n_ways;                      /* <= INSP_MAX_WAYS. */
+
+    /* What is left to do with the packets, in the caller's own terms: it is
+     * kept for those that go to a function and handed back when they return.
+     * Longer than INSP_REST_MAX: they cannot go. */
+    const void *rest;
+    size_t rest_size;
+};
+
+/* What is to happen to a packet. */
+enum insp_encap {
+    INSP_ENCAP_NONE,
+    INSP_ENCAP_VLAN,                    /* One more tag, its VLAN id is the
+                                         * cookie. */
+    INSP_ENCAP_NSH,                     /* RFC 8300. */
+};
+
+struct insp_verdict {
+    uint8_t kind;                       /* enum insp_verdict_kind. */
+    uint8_t arm;                        /* REDIRECT: of the function... */
+    uint8_t encap;                      /* ... in this (enum insp_encap)... */
+    uint32_t function;                  /* ... with this id. */
+    uint32_t cookie;                    /* Names the flight, 24 bits. */
 };
 
 /* The original direction before NAT, when connection tracking knows it. */
@@ -114,8 +148,33 @@ struct insp_inspector_config {
     uint32_t idle_timeout_ms;
     uint32_t pickup_time_ms;
     uint32_t statistics_interval_ms;    /* Of sensor records. */
-    const struct insp_policy_rule *rules;
-    size_t n_rules;
+    uint32_t flight_limit;              /* Flows in functions at a time. */
+
+    /* The rules, or NULL: none.  apply() takes references of its own; both
+     * go with the version of the policy. */
+    struct insp_binding *binding;
+    const struct insp_function_config *functions;
+    size_t n_functions;                 /* <= INSP_MAX_FUNCTIONS. */
+};
+
+/* A service function that is in force, or leaving: its row is gone or
+ * disabled and packets that are in it may still come back. */
+#define INSP_MAX_FUNCTIONS 16           /* Of an inspector, leaving or not. */
+#define INSP_SLOT_LEAVING 0xff
+
+enum insp_arms { INSP_ARMS_FIXED, INSP_ARMS_BY_DIRECTION };
+
+struct insp_function_config {
+    char name[INSP_NAME_SIZE];
+    uint32_t id;                        /* Never reused in a process. */
+    uint8_t slot;                       /* 4 to 11, or INSP_SLOT_LEAVING. */
+    uint8_t arms;                       /* enum insp_arms. */
+    uint8_t fail_mode;                  /* enum insp_fail_mode. */
+    uint8_t encap;                      /* enum insp_encap. */
+    bool one_armed;                     /* Comes back by the port it enters. */
+    uint32_t flight_timeout_ms;
+    uint32_t probe_interval_ms;         /* 0: no probes. */
+    uint32_t probe_timeout_ms;          /* >= 2 * probe_interval_ms. */
 };
 
 struct insp_engine_config {
@@ -150,6 +209,86 @@ bool insp_worker_run(struct insp_engine *, unsigned int worker,
                      const struct insp_context *, const struct insp_frame *,
                      size_t n, uint64_t now_ns, struct insp_verdict *);
 
+/* Worker: the caller could not output a packet whose verdict was REDIRECT
+ * after all, and is to drop it. */
+void insp_worker_cancel(struct insp_engine *, unsigned int worker,
+                        uint32_t inspector, const struct insp_verdict *);
+
+/* Any thread: packets that a function has returned had nowhere to go any more,
+ * because the port that they were for is gone. */
+void insp_engine_count_undeliverable(struct insp_engine *, uint32_t inspector,
+                                     uint64_t packets);
+
+/* Packets that have come in by a port of a function. */
+struct insp_return_context {
+    uint32_t inspector;
+    uint32_t function;                  /* Its id... */
+    uint8_t arm;                        /* ... and by which of its ports. */
+    const struct insp_way *ways;
+    size_t n_ways;
+    const uint32_t *cookies;            /* Of each frame, when the function
+                                         * has an encap; 0: had none. */
+};
+
+struct insp_return {
+    struct insp_verdict verdict;        /* ALLOW: do 'rest' now.  REDIRECT:
+                                         * on to the next function.  DROP. */
+    uint16_t rest_size;
+    uint8_t rest[INSP_REST_MAX] __attribute__((aligned(8)));
+};
+
+/* Worker: finds what is to happen to 'n' frames (<= INSP_BATCH_MAX) that a
+ * function has sent.  Nothing but what was sent to it goes on.  Probes are
+ * noted and dropped. */
+void insp_worker_return(struct insp_engine *, unsigned int worker,
+                        const struct insp_return_context *,
+                        const struct insp_frame *, size_t n, uint64_t now_ns,
+                        struct insp_return *);
+
+/* Any thread but a worker: what is known of a function's port, from outside
+ * (UP, NO_PORT or LINK_DOWN). */
+enum insp_function_state {
+#define INSP_FUNCTION_STATE(NAME, WORD, TEXT) INSP_FUNCTION_##NAME,
+#define INSP_MISS(NAME, WORD, TEXT)
+#define INSP_FLIGHT_LOSS(NAME, WORD, TEXT)
+#include "engine/function.def"
+    INSP_N_FUNCTION_STATES
+};
+
+enum insp_miss {
+#define INSP_FUNCTION_STATE(NAME, WORD, TEXT)
+#define INSP_MISS(NAME, WORD, TEXT) INSP_MISS_##NAME,
+#define INSP_FLIGHT_LOSS(NAME, WORD, TEXT)
+#include "engine/function.def"
+    INSP_N_MISSES
+};
+
+enum insp_flight_loss {
+#define INSP_FUNCTION_STATE(NAME, WORD, TEXT)
+#define INSP_MISS(NAME, WORD, TEXT)
+#define INSP_FLIGHT_LOSS(NAME, WORD, TEXT) INSP_FLIGHT_LOSS_##NAME,
+#include "engine/function.def"
+    INSP_N_FLIGHT_LOSSES
+};
+
+const char *insp_function_state_word(enum insp_function_state);
+const char *insp_function_state_text(enum insp_function_state);
+const char *insp_miss_word(enum insp_miss);
+const char *insp_flight_loss_word(enum insp_flight_loss);
+
+void insp_engine_set_function_port(struct insp_engine *, uint32_t function,
+                                   enum insp_function_state);
+
+/* Any thread but a worker: fills 'frame' with the next probe of a function,
+ * to be output to its input_port right now, and returns its size; 0: it is not
+ * to be probed, or not yet.  '*next_ns' is when to ask again, by the clock of
+ * insp_worker_run().  RFC 7042's ethertype for local experiments; a function
+ * is to forward it as any frame. */
+#define INSP_PROBE_SIZE 64
+size_t insp_engine_probe(struct insp_engine *, uint32_t function,
+                         uint64_t now_ns, uint8_t frame[INSP_PROBE_SIZE],
+                         uint64_t *next_ns);
+
 /* Any thread that has no slot: counts what could not be inspected. */
 void insp_engine_count_lost(struct insp_engine *, uint32_t inspector,
                             enum insp_lost, uint64_t packets, uint64_t bytes);
@@ -172,7 +311,12 @@ struct insp_inspector_stats {
     uint64_t facts[INSP_N_PACKET_FACTS];
     uint64_t catch_all_packets;         /* Remainders without an entry. */
     struct insp_table_stats table;
-    uint32_t policy_version;
+    uint32_t policy_version;            /* 0: no rules. */
+    uint32_t policy_rules;              /* How many. */
+    uint64_t missed_open;               /* Redirects that did not happen... */
+    uint64_t missed_closed;             /* ... by fail_mode of the function. */
+    uint64_t undeliverable;             /* Came back, but its port is gone. */
+    uint32_t flights;                   /* Entries in use. */
 };
 
 /* Any thread.  Each worker's part is as of the end of one of its batches. */
@@ -203,6 +347,60 @@ struct insp_flow_row {
  * 'timeout_ms'.  Returns how many. */
 size_t insp_engine_list(struct insp_engine *, uint32_t inspector,
                         struct insp_flow_row *, size_t n, int timeout_ms);
+
+/* A rule in force, for "rules", in the order in which they are looked at. */
+struct insp_rule_row {
+    uint32_t inspector;
+    struct insp_policy_rule rule;
+    uint64_t judged;                    /* Since the rule is in force under */
+    uint64_t dropped;                   /* its number, over all versions. */
+};
+
+/* Any thread but a worker, as insp_engine_list().  Owned by the caller:
+ * '*rows' is malloc'ed. */
+size_t insp_engine_rules(struct insp_engine *, uint32_t inspector,
+                         struct insp_rule_row **rows, int timeout_ms);
+
+/* A function, for "functions" and its row's status.
+ * in + injected = out + the sum of lost + in_flight, each counted at its own
+ * event; in_flight is counted last. */
+struct insp_function_row {
+    uint32_t inspector;
+    struct insp_function_config config;
+    enum insp_function_state state;
+    uint64_t since_ns;                  /* Of the state; wall clock. */
+    uint64_t in_packets, in_bytes;
+    uint64_t out_packets, out_bytes;
+    uint64_t injected;
+    uint64_t changed;                   /* Came back with other addresses;
+                                         * fail_mode=open: a part of out. */
+    uint64_t lost[INSP_N_FLIGHT_LOSSES];
+    uint64_t in_flight;
+    uint64_t bypassed[INSP_N_MISSES];   /* fail_mode=open: passed it by. */
+    uint64_t refused[INSP_N_MISSES];    /* fail_mode=closed: dropped. */
+    uint64_t probes_sent, probes_returned;
+};
+
+size_t insp_engine_functions(struct insp_engine *, uint32_t inspector,
+                             struct insp_function_row *, size_t n,
+                             int timeout_ms);
+
+/* The same for packets of an imagined kind: which rule of each slot matches,
+ * what comes of it, under which version.  Returns false when there is no such
+ * inspector, or no answer in time. */
+struct insp_explanation {
+    uint32_t version;                   /* 0: no rules. */
+    struct insp_slot_matches matches[INSP_N_SLOTS];
+    struct insp_judgement judgement;
+    bool tap;                           /* Nothing of it is carried out. */
+    struct insp_policy_rule rules[2 * INSP_N_SLOTS];    /* That match. */
+    size_t n_rules;
+    struct insp_function_row functions[INSP_MAX_FUNCTIONS];
+    size_t n_functions;
+};
+bool insp_engine_explain(struct insp_engine *, uint32_t inspector,
+                         const struct insp_subject *,
+                         struct insp_explanation *, int timeout_ms);
 
 /* The drain, for the state of the uplinks. */
 struct insp_drain *insp_engine_drain(struct insp_engine *);

@@ -33,6 +33,7 @@ struct insp_tally {
     uint64_t lost[INSP_N_LOSTS];
     uint64_t verdicts[4];
     uint64_t facts[INSP_N_PACKET_FACTS];
+    uint64_t missed_open, missed_closed;
 };
 
 #define INSP_TALLY_WORDS (sizeof(struct insp_tally) / sizeof(uint64_t))
@@ -48,15 +49,65 @@ void insp_tally_publish(struct insp_worker_tally *, const struct insp_tally *);
 /* Adds a consistent copy of 'worker_tally' to '*sum'; any thread. */
 void insp_tally_read(const struct insp_worker_tally *, struct insp_tally *sum);
 
+/* A service function, from the first configuration that names it until no
+ * worker can hold it. */
+struct insp_function_tally {
+    _Atomic uint64_t in_packets, in_bytes;
+    _Atomic uint64_t out_packets, out_bytes;
+    _Atomic uint64_t injected;
+    _Atomic uint64_t changed;
+    _Atomic uint64_t lost[INSP_N_FLIGHT_LOSSES];
+    _Atomic uint64_t bypassed[INSP_N_MISSES];
+    _Atomic uint64_t refused[INSP_N_MISSES];
+    _Atomic uint64_t probes_returned;
+} INSP_LINE_ALIGNED;
+
+struct insp_function {
+    struct insp_function *next;         /* Under 'inspectors_mutex'. */
+    uint32_t id;                        /* Of the configuration. */
+    uint32_t inspector;
+    struct insp_function_config config; /* C; others under the mutex. */
+    uint32_t mark;                      /* C; of the last apply. */
+    uint64_t left_ticket;               /* C; 0: it is configured. */
+    enum insp_function_state state;     /* C; as of its last turn... */
+    uint64_t since_ns;                  /* ... since then, wall clock. */
+    uint64_t timed_out;                 /* C; packets. */
+    uint64_t next_probe_ns;             /* Under the mutex. */
+    uint64_t probes_sent;               /* Under the mutex. */
+    uint64_t probe_secret;
+
+    /* What workers ask whenever a packet is to go there. */
+    _Atomic uint8_t port_state INSP_LINE_ALIGNED;   /* A */
+    _Atomic bool probe_seen;                        /* W sets, A clears. */
+    _Atomic uint64_t unanswered_ns;     /* The first probe that has not come
+                                         * back was sent then; 0: none. */
+
+    struct insp_function_tally tallies[INSP_MAX_WORKERS];   /* W */
+};
+
+/* How a function is, by what is known at 'now_ns'. */
+enum insp_function_state insp_function_state(
+    const struct insp_function *, const struct insp_function_config *,
+    uint64_t now_ns);
+
+/* What a rule has counted under versions that are out of force. */
+struct insp_rule_total {
+    uint64_t judged;
+    uint64_t dropped;
+    char name[INSP_NAME_SIZE];
+    uint8_t slot;
+};
+
 /* An Inspector row, from its first appearance until its last connection is
  * reported. */
 struct insp_inspector {
     _Atomic uint32_t id;                /* A; 0: this place is free. */
-    struct insp_inspector_config config;    /* C; without rules. */
+    struct insp_inspector_config config;    /* C; without pointers. */
     struct insp_table_config table_config;  /* C */
     struct insp_table *table;           /* C; NULL: not in force. */
-    struct insp_policy *policy;         /* C */
-    struct insp_policy_rule *rules;     /* C; what 'policy' was made of. */
+    struct insp_binding *binding;       /* C; a reference. */
+    struct insp_flights *flights;       /* C; NULL: never had functions. */
+    uint64_t since_ns;                  /* C; monotonic, of its first table. */
     char error[256];                    /* C */
     uint64_t next_sensor_ns;            /* C; monotonic. */
     uint64_t catch_all_reported[2];     /* C; packets, bytes. */
@@ -65,7 +116,13 @@ struct insp_inspector {
     uint64_t left_round;                /* C; no worker sees it by then. */
     _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
     _Atomic uint64_t lost_shared_bytes;             /* A */
+    _Atomic uint64_t undeliverable;                 /* A */
     struct insp_worker_tally tallies[INSP_MAX_WORKERS];     /* W */
+};
+
+struct insp_snapshot_function {
+    struct insp_function *function;
+    struct insp_function_config config;
 };
 
 /* What workers see of an inspector, frozen with the snapshot. */
@@ -76,12 +133,20 @@ struct insp_snapshot_inspector {
     bool fail_closed;
     struct insp_inspector *inspector;
     struct insp_table *table;           /* NULL: not in force. */
-    const struct insp_policy *policy;   /* NULL: allow. */
-    uint32_t policy_version;
+    const struct insp_binding *binding; /* NULL: no rules. */
+    const struct insp_policy *policy;   /* The binding's. */
+    uint32_t version;                   /* The policy's; 0: no rules. */
+    uint64_t pickup_until_ns;
+    uint64_t pickup_ns;
     struct insp_hash_key secret;
+    struct insp_flights *flights;
+    size_t n_functions;
+    struct insp_snapshot_function functions[INSP_MAX_FUNCTIONS];
+    struct insp_snapshot_function *by_slot[INSP_N_SERVICE_SLOTS];
 };
 
 struct insp_snapshot_port {
+    uint64_t since_ns;                  /* By id: first configured. */
     uint32_t id;                        /* 0: empty place. */
     uint8_t mac[6];
 };
@@ -104,8 +169,11 @@ insp_port_hash(uint32_t id)
 }
 
 struct insp_snapshot *insp_snapshot_create(size_t n_ports);
-void insp_snapshot_add_port(struct insp_snapshot *, const struct insp_port *);
+void insp_snapshot_add_port(struct insp_snapshot *, const struct insp_port *,
+                            uint64_t since_ns);
 bool insp_snapshot_has_port(const struct insp_snapshot *, uint32_t id);
+/* When it came; 0: no such port. */
+uint64_t insp_snapshot_port_since(const struct insp_snapshot *, uint32_t id);
 uint32_t insp_snapshot_port_of_mac(const struct insp_snapshot *,
                                    const uint8_t mac[6]);
 void insp_snapshot_destroy(struct insp_snapshot *);
@@ -114,6 +182,7 @@ void insp_snapshot_destroy(struct insp_snapshot *);
 struct insp_known_port {
     struct insp_port_stats stats;       /* C; of connections reported. */
     enum insp_port_role role;
+    uint64_t since_ns;                  /* Monotonic: first configured. */
     uint32_t mark;                      /* Of the last apply that named it. */
     bool dead;
     bool ends_told;                     /* Its connections are ended. */
@@ -126,6 +195,9 @@ enum insp_request_kind {
     INSP_REQUEST_FLUSH,
     INSP_REQUEST_LIST,
     INSP_REQUEST_PORT_STATS,
+    INSP_REQUEST_RULES,
+    INSP_REQUEST_FUNCTIONS,
+    INSP_REQUEST_EXPLAIN,
 };
 
 struct insp_request {
@@ -136,11 +208,16 @@ struct insp_request {
     bool answered;                      /* Under 'mutex'. */
     bool begun;                         /* C; FLUSH. */
     uint64_t round;                     /* C; FLUSH: answered by then. */
+    struct insp_subject subject;        /* EXPLAIN. */
     size_t n;                           /* Rows that were filled... */
-    size_t max;                         /* ... of as many. */
+    size_t max;                         /* ... of as many; RULES: of any
+                                         * number. */
     union {
         struct insp_flow_row *flows;
         struct insp_port_stats *ports;
+        struct insp_rule_row *rules;
+        struct insp_function_row *functions;
+        struct insp_explanation *explanation;
         void *rows;                     /* Owned. */
     };
 };
@@ -150,7 +227,8 @@ struct insp_retired {
     struct insp_retired *next;
     uint64_t ticket;
     struct insp_snapshot *snapshot;
-    struct insp_policy *policy;
+    struct insp_binding *binding;
+    bool is_last;                       /* Of its policy: fold counters. */
 };
 
 /* A table that is out of force and is being emptied. */
@@ -185,6 +263,9 @@ struct insp_engine {
     uint64_t round_ticket;
     struct insp_leaving_table *leaving;
     struct insp_retired *retired;
+    struct insp_function *functions;    /* Changed under the mutex. */
+    struct insp_rule_total *rules;      /* By number. */
+    uint32_t n_rules;
     struct insp_request *working;
     uint32_t mark;
     uint64_t flow_id_secret;
@@ -236,6 +317,30 @@ void insp_ports_apply(struct insp_engine *, const struct insp_port *,
  * any more. */
 void insp_ports_turn(struct insp_engine *);
 
+/* Control thread (function.c), under 'inspectors_mutex': the functions of an
+ * inspector as its configuration has them; what the configuration no longer
+ * names. */
+void insp_functions_apply(struct insp_engine *, struct insp_inspector *,
+                          const struct insp_inspector_config *,
+                          struct insp_snapshot_inspector *);
+void insp_functions_leave(struct insp_engine *);
+/* Control thread, or any under the mutex. */
+struct insp_function *insp_functions_find(const struct insp_engine *,
+                                          uint32_t id);
+/* Notes states, counts what did not come back, frees what nobody holds. */
+void insp_functions_turn(struct insp_engine *, uint64_t now_ns);
+void insp_function_fill(const struct insp_engine *,
+                        const struct insp_function *,
+                        struct insp_function_row *);
+/* At the end. */
+void insp_functions_destroy(struct insp_engine *);
+
+/* Control thread (rules.c): what is known of rules by number. */
+void insp_rules_note(struct insp_engine *, const struct insp_policy *);
+void insp_rules_fold(struct insp_engine *, const struct insp_policy *);
+const struct insp_rule_total *insp_rules_find(const struct insp_engine *,
+                                              uint32_t number);
+
 /* Control thread (report.c): moves all reports that are due into the ring;
  * false when the ring was full first. */
 bool insp_report_table(struct insp_engine *, struct insp_inspector *,
@@ -247,7 +352,8 @@ bool insp_report_sensor(struct insp_engine *, struct insp_inspector *);
 void insp_report_port(struct insp_engine *, const struct insp_port *);
 void insp_report_port_gone(struct insp_engine *, uint32_t id);
 /* The record of a connection as it is; packets and bytes are the caller's. */
-void insp_report_fill(const struct insp_engine *, const struct insp_conn *,
+void insp_report_fill(const struct insp_engine *,
+                      const struct insp_inspector *, const struct insp_conn *,
                       uint32_t index, struct insp_record_connection *);
 
 /* Control thread (request.c): takes what others ask, before the tables take

@@ -96,6 +96,7 @@ insp_ports_apply(struct insp_engine *engine, const struct insp_port *ports,
         if (!port->stats.id) {
             port->stats.id = ports[i].id;
             port->role = ports[i].role;
+            port->since_ns = engine->host.monotonic_ns(engine->host.aux);
             engine->n_ports++;
             insp_report_port(engine, &ports[i]);
         }

@@ -1,6 +1,6 @@
 /* Reports: from the tables to the ring. */
 
-#include "engine/internal.h"
+#include "engine/path.h"
 #include "flow/tcp.h"
 
 #include <stdlib.h>
@@ -60,8 +60,39 @@ flow_id(const struct insp_engine *engine, uint32_t index, uint64_t first_ns)
     return id & ((UINT64_C(1) << 53) - 1);
 }
 
+/* What the record says of the rules: the judgement of who began, unless only
+ * the other direction's has anything to say. */
+static void
+fill_judgement(const struct insp_engine *engine,
+               const struct insp_inspector *inspector,
+               const struct insp_conn *conn,
+               struct insp_record_connection *out)
+{
+    uint64_t word = INSP_READ(conn->flow[conn->initiator].judgement);
+    uint64_t other = INSP_READ(conn->flow[!conn->initiator].judgement);
+    const struct insp_rule_total *rule;
+    struct insp_judgement j;
+
+    insp_judgement_unpack(word, &j);
+    if (other && (!word || (!j.rule && !j.slots))) {
+        word = other;
+        insp_judgement_unpack(word, &j);
+    }
+    out->policy_version = insp_judgement_version(word);
+    out->verdict = j.slots ? INSP_VERDICT_REDIRECT : j.verdict;
+    if (inspector->config.mode == INSP_MODE_TAP) {
+        out->verdict = INSP_VERDICT_ALLOW;
+    }
+    rule = insp_rules_find(engine, j.rule);
+    if (rule) {
+        out->slot = rule->slot;
+        memcpy(out->rule, rule->name, sizeof out->rule);
+    }
+}
+
 void
 insp_report_fill(const struct insp_engine *engine,
+                 const struct insp_inspector *inspector,
                  const struct insp_conn *conn, uint32_t index,
                  struct insp_record_connection *out)
 {
@@ -79,8 +110,7 @@ insp_report_fill(const struct insp_engine *engine,
     out->icmp_code = conn->icmp_code;
     out->state = INSP_READ(conn->state);
     out->end_reason = conn->end_reason;
-    out->verdict = INSP_READ(conn->verdict);
-    out->policy_version = INSP_READ(conn->policy_version);
+    fill_judgement(engine, inspector, conn, out);
     for (unsigned int i = 0; i < 2; i++) {
         unsigned int side = i ^ conn->initiator;
         const struct insp_flow *flow = &conn->flow[side];
@@ -120,10 +150,11 @@ add_port_stats(struct insp_engine *engine, uint32_t from, uint32_t to,
 
 static void
 fill_connection(struct insp_engine *engine,
+                const struct insp_inspector *inspector,
                 const struct insp_conn_report *report,
                 struct insp_record_connection *out)
 {
-    insp_report_fill(engine, report->conn, report->index, out);
+    insp_report_fill(engine, inspector, report->conn, report->index, out);
     out->end_reason = (uint8_t) report->reason;
     for (unsigned int i = 0; i < 2; i++) {
         unsigned int side = i ^ report->conn->initiator;
@@ -154,6 +185,32 @@ fill_remainder(struct insp_engine *engine,
                    out->bytes);
 }
 
+/* An alert is a record of the connection that counts nothing, so that sums
+ * over all records stay what they are. */
+static void
+report_alert(struct insp_engine *engine,
+             const struct insp_inspector *inspector,
+             const struct insp_conn_report *report, uint32_t number)
+{
+    const struct insp_rule_total *rule = insp_rules_find(engine, number);
+    struct insp_record *record = begin(engine, INSP_RECORD_CONNECTION,
+                                       inspector->config.id);
+
+    insp_report_fill(engine, inspector, report->conn, report->index,
+                     &record->conn);
+    record->conn.end_reason = INSP_END_NONE;
+    record->conn.alert = 1;
+    memset(record->conn.rule, 0, sizeof record->conn.rule);
+    if (rule) {
+        record->conn.slot = rule->slot;
+        memcpy(record->conn.rule, rule->name, sizeof record->conn.rule);
+    }
+    insp_ring_commit(engine->ring);
+}
+
+/* What one report of a table can become: one alert a direction, itself. */
+#define RECORDS_MAX 3
+
 bool
 insp_report_table(struct insp_engine *engine,
                   struct insp_inspector *inspector, struct insp_table *table)
@@ -164,20 +221,25 @@ insp_report_table(struct insp_engine *engine,
         struct insp_record *record;
 
         /* Room first: a report that was taken cannot be given back. */
-        record = begin(engine, INSP_RECORD_CONNECTION,
-                       inspector->config.id);
-        if (!record) {
+        if (insp_ring_count(engine->ring) + RECORDS_MAX
+            > insp_ring_capacity(engine->ring)) {
             insp_drain_wake(engine->drain);
             return false;
         }
         if (!insp_table_next_report(table, &report)) {
             return true;
         }
+        for (unsigned int side = 0; side < 2; side++) {
+            if (report.alert[side]) {
+                report_alert(engine, inspector, &report, report.alert[side]);
+            }
+        }
+        record = begin(engine, INSP_RECORD_CONNECTION, inspector->config.id);
         if (insp_key_is_remainder(&report.conn->key)) {
             record->type = INSP_RECORD_REMAINDER;
             fill_remainder(engine, &report, &record->remainder);
         } else {
-            fill_connection(engine, &report, &record->conn);
+            fill_connection(engine, inspector, &report, &record->conn);
         }
         insp_ring_commit(engine->ring);
     }

@@ -73,11 +73,12 @@ find_id(const struct insp_snapshot *snapshot, uint32_t id)
  * rather than one being taken for the other. */
 void
 insp_snapshot_add_port(struct insp_snapshot *snapshot,
-                       const struct insp_port *port)
+                       const struct insp_port *port, uint64_t since_ns)
 {
     struct insp_snapshot_port *place = find_id(snapshot, port->id);
 
     place->id = port->id;
+    place->since_ns = since_ns;
     memcpy(place->mac, port->mac, 6);
     if (!is_zero(port->mac)) {
         place = find_mac(snapshot, port->mac);
@@ -90,6 +91,12 @@ bool
 insp_snapshot_has_port(const struct insp_snapshot *snapshot, uint32_t id)
 {
     return find_id(snapshot, id)->id != 0;
+}
+
+uint64_t
+insp_snapshot_port_since(const struct insp_snapshot *snapshot, uint32_t id)
+{
+    return find_id(snapshot, id)->since_ns;
 }
 
 uint32_t

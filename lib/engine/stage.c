@@ -2,9 +2,10 @@
  *
  * Everything is copied into one allocation, laid out as
  *
- *     struct insp_staged | inspectors | rules of each | ports | uplinks
+ *     struct insp_staged | inspectors | functions of each | ports | uplinks
  *
- * so that there is one thing to hand over and one to free. */
+ * so that there is one thing to hand over and one to free.  Bindings are not
+ * copied: it holds a reference to each. */
 
 #include "engine/internal.h"
 
@@ -39,11 +40,14 @@ lay_out(char *base, const struct insp_engine_config *from,
                        from->n_inspectors * sizeof *from->inspectors);
     for (size_t i = 0; i < from->n_inspectors; i++) {
         const struct insp_inspector_config *f = &from->inspectors[i];
-        void *rules = place(base, &at, f->rules, f->n_rules
-                                                 * sizeof *f->rules);
+        void *functions = place(base, &at, f->functions,
+                                f->n_functions * sizeof *f->functions);
 
         if (base) {
-            inspectors[i].rules = rules;
+            inspectors[i].functions = functions;
+            if (f->binding) {
+                inspectors[i].binding = insp_binding_ref(f->binding);
+            }
         }
     }
     if (base) {
@@ -74,5 +78,10 @@ insp_stage(const struct insp_engine_config *config)
 void
 insp_staged_destroy(struct insp_staged *staged)
 {
-    free(staged);
+    if (staged) {
+        for (size_t i = 0; i < staged->config.n_inspectors; i++) {
+            insp_binding_unref(staged->config.inspectors[i].binding);
+        }
+        free(staged);
+    }
 }

@@ -91,6 +91,21 @@ insp_engine_count_lost(struct insp_engine *engine, uint32_t id,
                               memory_order_relaxed);
 }
 
+void
+insp_engine_count_undeliverable(struct insp_engine *engine, uint32_t id,
+                                uint64_t packets)
+{
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (atomic_load_explicit(&inspector->id, memory_order_acquire)
+            == id) {
+            atomic_fetch_add_explicit(&inspector->undeliverable, packets,
+                                      memory_order_relaxed);
+        }
+    }
+}
+
 uint64_t
 insp_engine_unknown_id(const struct insp_engine *engine)
 {

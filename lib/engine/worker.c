@@ -8,33 +8,12 @@
  * the epoch from the first line to the last, which keeps the snapshot, its
  * tables and their entries in place. */
 
-#include "engine/internal.h"
+#include "engine/path.h"
 
 #include <string.h>
 
-/* A packet on its way through the stages. */
-struct item {
-    struct insp_packet packet;
-    struct insp_key key;
-    uint32_t hash;
-    enum insp_remainder why;
-    uint8_t side;
-    bool has_connection;        /* Else it is a remainder for 'why'. */
-};
-
-struct batch {
-    const struct insp_snapshot *snapshot;
-    const struct insp_snapshot_inspector *inspector;
-    const struct insp_context *ctx;
-    uint64_t now_ns;
-    uint16_t worker;
-    bool stale;                 /* A port of the context is gone. */
-    bool tap;
-    struct insp_tally tally;
-};
-
-static const struct insp_snapshot_inspector *
-find_inspector(const struct insp_snapshot *snapshot, uint32_t id)
+const struct insp_snapshot_inspector *
+insp_snapshot_find(const struct insp_snapshot *snapshot, uint32_t id)
 {
     for (size_t i = 0; i < snapshot->n_inspectors; i++) {
         if (snapshot->inspectors[i].id == id) {
@@ -51,7 +30,7 @@ port_is_stale(const struct insp_snapshot *snapshot, uint32_t id)
 }
 
 static bool
-is_fragment_of_known(const struct batch *b, struct item *item)
+is_fragment_of_known(const struct insp_batch *b, struct insp_item *item)
 {
     return insp_table_fragment_find(b->inspector->table, &item->packet,
                                     &b->ctx->zone, b->now_ns);
@@ -59,7 +38,7 @@ is_fragment_of_known(const struct batch *b, struct item *item)
 
 /* Why the packet can have no connection, or INSP_N_REMAINDERS: it can. */
 static enum insp_remainder
-remainder_of(const struct batch *b, struct item *item,
+remainder_of(const struct insp_batch *b, struct insp_item *item,
              enum insp_packet_fact fact)
 {
     if (INSP_UNLIKELY(b->stale)) {
@@ -90,7 +69,7 @@ remainder_of(const struct batch *b, struct item *item,
 }
 
 static void
-set_remainder_key(const struct batch *b, struct item *item)
+set_remainder_key(const struct insp_batch *b, struct insp_item *item)
 {
     item->has_connection = false;
     item->side = 0;
@@ -100,7 +79,7 @@ set_remainder_key(const struct batch *b, struct item *item)
 }
 
 static void
-set_connection_key(const struct batch *b, struct item *item,
+set_connection_key(const struct insp_batch *b, struct insp_item *item,
                    const struct insp_nat_tuple *nat)
 {
     item->has_connection = true;
@@ -117,7 +96,7 @@ set_connection_key(const struct batch *b, struct item *item,
 }
 
 static void
-parse(struct batch *b, struct item *item, const struct insp_frame *frame)
+parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *frame)
 {
     enum insp_packet_fact fact;
 
@@ -139,7 +118,7 @@ parse(struct batch *b, struct item *item, const struct insp_frame *frame)
 }
 
 static void
-describe(const struct batch *b, const struct item *item,
+describe(const struct insp_batch *b, struct insp_item *item,
          const struct insp_frame *frame, struct insp_flow_packet *out)
 {
     const struct insp_packet *packet = &item->packet;
@@ -157,52 +136,52 @@ describe(const struct batch *b, const struct item *item,
     out->is_tcp = packet->proto == INSP_PROTO_TCP && packet->payload_ofs;
     out->nat_split = (b->ctx->flags & INSP_CONTEXT_NAT_SPLIT) != 0;
 
-    /* Copies to a group are one connection: its other end is no port. */
-    if (b->ctx->zone.kind == INSP_ZONE_GROUP) {
-        out->out_port = 0;
-    }
-
     /* A flow's own inspect action does not know where the packet will go;
      * the VM that has the destination address does. */
     if (!out->out_port && frame->size >= 6 && !packet->group) {
         out->out_port = insp_snapshot_port_of_mac(b->snapshot, frame->data);
     }
+    item->out_port = out->out_port;
+
+    /* Copies to a group are one connection: its other end is no port. */
+    if (b->ctx->zone.kind == INSP_ZONE_GROUP) {
+        out->out_port = 0;
+        if (frame->size >= 6 && !packet->group) {
+            out->out_port = insp_snapshot_port_of_mac(b->snapshot,
+                                                      frame->data);
+        }
+    }
 }
 
+/* What is to happen to a packet that was judged. */
 static struct insp_verdict
-judge(const struct batch *b, const struct item *item, struct insp_conn *conn)
+decide(struct insp_batch *b, const struct insp_item *item,
+       const struct insp_frame *frame, struct insp_conn *conn)
 {
-    const struct insp_policy *policy = b->inspector->policy;
-    struct insp_verdict verdict = { INSP_VERDICT_ALLOW, 0 };
+    struct insp_verdict verdict = { .kind = INSP_VERDICT_ALLOW };
+    struct insp_judgement j;
 
+    if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn))) {
+        return verdict;
+    }
+    insp_judge(b, item, frame, conn, &j);
     if (b->tap) {
         return verdict;
     }
-    if (policy && conn) {
-        verdict = insp_policy_judge(policy, conn->key.proto,
-                                    conn->key.port[!conn->initiator]);
-        atomic_store_explicit(&conn->verdict, verdict.kind,
-                              memory_order_relaxed);
-        atomic_store_explicit(&conn->policy_version,
-                              b->inspector->policy_version,
-                              memory_order_relaxed);
-    } else if (!conn && (item->why == INSP_REMAINDER_TABLE_FULL
-                         || item->why == INSP_REMAINDER_QUOTA
-                         || item->why == INSP_REMAINDER_STALE_PORT)) {
-        /* Without a connection the rules still hold, packet by packet. */
-        if (policy) {
-            verdict = insp_policy_judge(policy, item->packet.proto,
-                                        item->packet.dst_port);
+    verdict.kind = j.verdict;
+    if (j.verdict != INSP_VERDICT_ALLOW) {
+        if (j.rule) {
+            insp_policy_count_dropped(b->inspector->policy, j.rule);
         }
-        if (verdict.kind == INSP_VERDICT_ALLOW && b->inspector->fail_closed) {
-            verdict.kind = INSP_VERDICT_DROP;
-        }
+    } else if (j.slots) {
+        insp_redirect(b, item, frame, &j, &verdict);
     }
     return verdict;
 }
 
 static struct insp_verdict
-inspect(struct batch *b, struct item *item, const struct insp_frame *frame)
+inspect(struct insp_batch *b, struct insp_item *item,
+        const struct insp_frame *frame)
 {
     struct insp_table *table = b->inspector->table;
     struct insp_conn *conn = NULL;
@@ -232,18 +211,18 @@ inspect(struct batch *b, struct item *item, const struct insp_frame *frame)
     b->tally.inspected_packets++;
     b->tally.inspected_bytes += frame->wire_size;
 
-    verdict = judge(b, item, conn);
+    verdict = decide(b, item, frame, conn);
     b->tally.verdicts[verdict.kind]++;
     return verdict;
 }
 
 /* All stages for a batch that is to be inspected. */
 static bool
-run_stages(struct batch *b, struct insp_worker_place *place,
+run_stages(struct insp_batch *b, struct insp_worker_place *place,
            const struct insp_frame *frames, size_t n,
            struct insp_verdict *verdicts)
 {
-    struct item items[INSP_BATCH_MAX];
+    struct insp_item items[INSP_BATCH_MAX];
     bool all_allowed = true;
 
     for (size_t i = 0; i < n; i++) {
@@ -270,15 +249,15 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
                 struct insp_verdict *verdicts)
 {
     struct insp_worker_place *place = &engine->places[worker];
-    struct batch b = { .ctx = ctx, .now_ns = now_ns,
+    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns,
                        .worker = (uint16_t) worker };
     bool all_allowed = true;
 
-    memset(verdicts, INSP_VERDICT_ALLOW, n * sizeof *verdicts);
+    memset(verdicts, 0, n * sizeof *verdicts);  /* Allowed. */
     insp_epoch_enter(&engine->epoch, worker);
     b.snapshot = atomic_load_explicit(&engine->snapshot,
                                       memory_order_acquire);
-    b.inspector = find_inspector(b.snapshot, ctx->inspector);
+    b.inspector = insp_snapshot_find(b.snapshot, ctx->inspector);
     if (INSP_UNLIKELY(!b.inspector)) {
         atomic_fetch_add_explicit(&engine->unknown_id, n,
                                   memory_order_relaxed);

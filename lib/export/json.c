@@ -329,6 +329,9 @@ is_due(const struct insp_field *field, const struct insp_record *record)
     if (field->when <= INSP_WHEN_NONZERO) {
         return true;
     }
+    if (field->when == INSP_WHEN_ALERT) {
+        return record->conn.alert;
+    }
     proto = record->conn.proto;
     return (field->when == INSP_WHEN_TCP ? proto == INSP_PROTO_TCP
             : field->when == INSP_WHEN_PORTS
@@ -439,6 +442,12 @@ put_plain(struct writer *w, const struct insp_field *field,
     }
 }
 
+static bool
+is_alert(const struct context *c)
+{
+    return c->record->type == INSP_RECORD_CONNECTION && c->record->conn.alert;
+}
+
 static void
 put_fields(struct writer *w, const struct context *c, const void *base)
 {
@@ -454,7 +463,7 @@ put_fields(struct writer *w, const struct context *c, const void *base)
         switch ((int) field->kind) {
         case INSP_KIND_EVENT:
             put_key(w, field);
-            put_word(w->put, c->shape->event_type);
+            put_word(w->put, is_alert(c) ? "alert" : c->shape->event_type);
             break;
         case INSP_KIND_SENSOR_NAME:
             put_key(w, field);

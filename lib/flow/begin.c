@@ -216,7 +216,6 @@ fill(struct insp_conn *conn, const struct beginning *b)
         conn->initiator ^= 1;
     }
     conn->end_reason = INSP_END_NONE;
-    atomic_store_explicit(&conn->verdict, 0, memory_order_relaxed);
     memset((void *) conn->flow, 0, sizeof conn->flow);
     for (int i = 0; i < 2; i++) {
         atomic_store_explicit(&conn->flow[i].owner, INSP_NO_OWNER,
@@ -237,7 +236,6 @@ fill(struct insp_conn *conn, const struct beginning *b)
     atomic_store_explicit(&conn->ack_ns, 0, memory_order_relaxed);
     conn->life++;
     conn->quota_slot = b->quota_slot;
-    atomic_store_explicit(&conn->policy_version, 0, memory_order_relaxed);
     atomic_store_explicit(&conn->claim, UINT16_MAX, memory_order_relaxed);
     conn->icmp_type = packet->icmp_type;
     conn->icmp_code = packet->icmp_code;

@@ -24,6 +24,8 @@
  * at and it ends, is reported, or goes back in.
  */
 
+#include <string.h>
+
 #include "flow/table-private.h"
 
 #define MAX_VISITS 65536 /* Of the wheel, in one turn. */
@@ -158,6 +160,7 @@ take_in_entry(struct insp_table *t, uint32_t index)
         insp_ilist_push_back(t->half, t->n_entries, index);
     }
     t->reported_tick[index] = insp_tick(insp_conn_last_ns(conn));
+    memset(&t->reported_sums[index], 0, sizeof t->reported_sums[index]);
     INSP_COUNT(t->begun, 1);
     INSP_COUNT(t->n_live[pool], 1);
     INSP_COUNT(t->n_held[pool], 1);
@@ -202,6 +205,20 @@ finish_moves(struct insp_table *t)
     t->n_moving = 0;
 }
 
+/* 'index' is on no list and not on the wheel. */
+static void
+report_interim(struct insp_table *t, uint32_t index)
+{
+    t->stage[index] = INSP_STAGE_INTERIM;
+    insp_ilist_push_back(t->due, insp_due_head(t, INSP_DUE_INTERIM), index);
+}
+
+static bool
+has_alert(const struct insp_conn *conn)
+{
+    return INSP_READ(conn->flow[0].alert) || INSP_READ(conn->flow[1].alert);
+}
+
 static void
 attend(struct insp_table *t, uint32_t index)
 {
@@ -219,7 +236,11 @@ attend(struct insp_table *t, uint32_t index)
         insp_control_end(t, index, INSP_END_SUPERSEDED);
         return;
     }
-    if (state & INSP_CONN_CLOSED && t->stage[index] == INSP_STAGE_LIVE) {
+    if (t->stage[index] == INSP_STAGE_LIVE && has_alert(conn)) {
+        insp_wheel_remove(&t->wheel, index);
+        report_interim(t, index);
+    } else if (t->stage[index] == INSP_STAGE_LIVE &&
+               state & INSP_CONN_CLOSED) {
         insp_wheel_remove(&t->wheel, index);
         insp_control_arm(t, index);
     }
@@ -283,9 +304,7 @@ visit(struct insp_table *t, uint32_t index)
     }
     if (t->active_ticks &&
         insp_tick(t->now) - t->reported_tick[index] >= t->active_ticks) {
-        t->stage[index] = INSP_STAGE_INTERIM;
-        insp_ilist_push_back(t->due, insp_due_head(t, INSP_DUE_INTERIM),
-                             index);
+        report_interim(t, index);
         return;
     }
     insp_control_arm(t, index);

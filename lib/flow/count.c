@@ -98,6 +98,12 @@ count_slowly(struct insp_table *t, struct insp_conn *conn, unsigned int side,
 }
 
 void
+insp_table_report_soon(struct insp_table *t, struct insp_conn *conn)
+{
+    (void) insp_conn_raise(t, conn, 0);
+}
+
+void
 insp_table_count(struct insp_table *t, struct insp_conn *conn,
                  unsigned int side, const struct insp_flow_packet *packet)
 {

@@ -16,6 +16,7 @@ fill(struct insp_table *t, uint32_t index, bool final,
      struct insp_conn_report *report)
 {
     struct insp_conn *conn = &t->conns[index];
+    struct insp_reported *sums = &t->reported_sums[index];
 
     report->conn = conn;
     report->index = index;
@@ -26,13 +27,12 @@ fill(struct insp_table *t, uint32_t index, bool final,
         uint64_t packets, bytes;
 
         insp_conn_total(conn, side, &packets, &bytes);
-        report->packets[side] = packets;
-        report->bytes[side] = bytes;
-        insp_conn_unreported(conn, side, &report->packets[side],
-                             &report->bytes[side]);
-        flow->reported_packets = (uint32_t) packets;
-        flow->reported_packets_high = (uint16_t) (packets >> 32);
-        flow->reported_bytes = bytes;
+        report->packets[side] = packets - sums->packets[side];
+        report->bytes[side] = bytes - sums->bytes[side];
+        sums->packets[side] = packets;
+        sums->bytes[side] = bytes;
+        report->alert[side] = atomic_exchange_explicit(
+            &flow->alert, 0, memory_order_relaxed);
     }
 }
 

@@ -66,6 +66,12 @@ enum insp_due_head {
     INSP_N_DUE_HEADS = INSP_DUE_WHEEL + INSP_WHEEL_SLOTS
 };
 
+/* What all reports of an entry together have had, by side. */
+struct insp_reported {
+    uint64_t packets[2];
+    uint64_t bytes[2];
+};
+
 struct insp_move {
     uint32_t index;
     uint16_t worker;
@@ -109,7 +115,8 @@ struct insp_table {
     struct insp_ilink *half;    /* Half-open ones, oldest first; one head. */
     struct insp_ilink *by_port; /* Oldest first; a head for each slot. */
     uint32_t *port_live;        /* Live ones of each quota slot. */
-    uint32_t *reported_tick;    /* Of the last report, of each entry. */
+    uint32_t *reported_tick;    /* Of the last report, of each entry... */
+    struct insp_reported *reported_sums;    /* ... and what it covers. */
     uint8_t *stage;             /* enum insp_stage, of each entry. */
     uint64_t ticket;
     bool waiting;          /* For 'ticket'. */

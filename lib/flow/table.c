@@ -4,7 +4,7 @@
  * All memory is one mapping, laid out once:
  *
  *     | struct insp_table | entries | buckets | quota | fragments | due |
- *     | half | by_port | port_live | reported_tick | stage |
+ *     | half | by_port | port_live | reported_tick, sums | stage |
  *
  * Zeros mean "empty" wherever there are many of a thing (heads and links hold
  * index + 1), so creation touches only the links of the control thread, and
@@ -40,7 +40,8 @@ struct layout {
     uint64_t n_entries;
     uint64_t n_buckets;
     size_t conns, buckets, quota, fragments;
-    size_t due, half, by_port, port_live, reported_tick, stage;
+    size_t due, half, by_port, port_live, stage;
+    size_t reported_tick, reported_sums;
     size_t size;
 };
 
@@ -81,6 +82,7 @@ lay_out(struct layout *l, const struct insp_table_config *config)
                        sizeof(struct insp_ilink));
     l->port_live = place(l, INSP_QUOTA_SLOTS + 1, sizeof(uint32_t));
     l->reported_tick = place(l, l->n_entries, sizeof(uint32_t));
+    l->reported_sums = place(l, l->n_entries, sizeof(struct insp_reported));
     l->stage = place(l, l->n_entries, sizeof(uint8_t));
 }
 
@@ -181,6 +183,7 @@ insp_table_create(const struct insp_table_config *config,
     t->by_port = (void *) (base + l.by_port);
     t->port_live = (void *) (base + l.port_live);
     t->reported_tick = (void *) (base + l.reported_tick);
+    t->reported_sums = (void *) (base + l.reported_sums);
     t->stage = base + l.stage;
     t->reported = INSP_NO_CONN;
 
@@ -282,12 +285,10 @@ copy_conn(struct insp_conn *to, const struct insp_conn *from)
     to->key = from->key;
     to->state = INSP_READ(from->state);
     to->initiator = from->initiator;
-    to->verdict = INSP_READ(from->verdict);
     to->life = from->life;
     to->quota_slot = from->quota_slot;
     to->ack_ns = INSP_READ(from->ack_ns);
     to->claim = INSP_READ(from->claim);
-    to->policy_version = INSP_READ(from->policy_version);
     to->icmp_type = from->icmp_type;
     to->icmp_code = from->icmp_code;
     for (int i = 0; i < 2; i++) {
@@ -305,22 +306,28 @@ copy_conn(struct insp_conn *to, const struct insp_conn *from)
         to->flow[i].out_of_order = INSP_READ(f->out_of_order);
         to->flow[i].owner = INSP_READ(f->owner);
         to->flow[i].tcp_flags = INSP_READ(f->tcp_flags);
-        to->flow[i].reported_bytes = f->reported_bytes;
-        to->flow[i].reported_packets = f->reported_packets;
-        to->flow[i].reported_packets_high = f->reported_packets_high;
+        to->flow[i].judgement = INSP_READ(f->judgement);
     }
 }
 
 size_t
 insp_table_list(const struct insp_table *t, uint32_t *at,
-                struct insp_conn *copies, size_t n)
+                struct insp_conn_copy *copies, size_t n)
 {
     uint32_t used = insp_pool_used(&t->pools[INSP_POOL_CONNS]);
     size_t n_copies = 0;
 
     for (; *at < used && n_copies < n; (*at)++) {
         if (insp_is_live(t, *at)) {
-            copy_conn(&copies[n_copies++], &t->conns[*at]);
+            struct insp_conn_copy *copy = &copies[n_copies++];
+            const struct insp_reported *sums = &t->reported_sums[*at];
+
+            copy_conn(&copy->conn, &t->conns[*at]);
+            for (unsigned int i = 0; i < 2; i++) {
+                copy->packets[i] =
+                    copy->conn.flow[i].packets - sums->packets[i];
+                copy->bytes[i] = copy->conn.flow[i].bytes - sums->bytes[i];
+            }
         }
     }
     return n_copies;

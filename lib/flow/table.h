@@ -69,8 +69,8 @@ enum insp_end_reason {
 const char *insp_end_reason_word(enum insp_end_reason);
 
 /* One direction.  Its owner counts with relaxed loads and stores; no other
- * thread stores to 'packets', 'bytes' and the TCP sequence.  'reported_*' and
- * later changes of 'owner' are the control thread's.
+ * thread stores to 'packets', 'bytes' and the TCP sequence.  Later changes of
+ * 'owner' are the control thread's.
  *
  * How the owner stays the only one:
  *
@@ -89,8 +89,11 @@ struct insp_flow {
     _Atomic uint64_t bytes;
     _Atomic uint64_t first_ns;          /* 0: no packet yet. */
     _Atomic uint64_t last_ns;
-    uint64_t reported_bytes;            /* As of the last report... */
-    uint32_t reported_packets;          /* ... and these, low 32 bits. */
+    _Atomic uint64_t judgement;         /* Of its packets, in the terms of
+                                         * who judges; 0: none yet.  Whoever
+                                         * judges last stores it. */
+    _Atomic uint32_t alert;             /* The same; the next report has it,
+                                         * once. */
     _Atomic uint32_t port;              /* Port id that it comes in by. */
     _Atomic uint32_t seq_next;          /* TCP: highest sequence + 1. */
     _Atomic uint32_t retransmitted;     /* TCP: segments seen again. */
@@ -98,9 +101,10 @@ struct insp_flow {
     _Atomic uint16_t owner;             /* Worker slot, or INSP_NO_OWNER. */
     _Atomic uint8_t tcp_flags;          /* Union of all flags seen; or'ed by
                                          * any worker. */
-    uint8_t zero;
-    uint16_t reported_packets_high;     /* Bits 32 to 47. */
 } INSP_LINE_ALIGNED;
+
+_Static_assert(sizeof(struct insp_flow) == INSP_CACHE_LINE,
+               "a direction is one line");
 
 struct insp_conn {
     /* Line 0: read for every packet, written when the entry begins. */
@@ -111,7 +115,7 @@ struct insp_conn {
     uint8_t initiator;                  /* Side that sent first: 0 or 1; of a
                                          * SYN with ACK, the other one. */
     uint8_t end_reason;                 /* Control thread. */
-    _Atomic uint8_t verdict;            /* Last one; whoever judges. */
+    uint8_t zero;
 
     /* Lines 1 and 2: one direction each, index = sending side. */
     struct insp_flow flow[2];
@@ -126,7 +130,6 @@ struct insp_conn {
     uint32_t quota_slot;                /* Of the port that began it. */
     _Atomic uint32_t link;              /* Free or born stack. */
     _Atomic uint32_t attention_link;
-    _Atomic uint32_t policy_version;    /* That gave the verdict. */
     _Atomic uint16_t claim;             /* Worker that wants to own a flow:
                                          * slot << 1 | side. */
     uint8_t icmp_type;                  /* Of the first packet. */
@@ -156,20 +159,6 @@ insp_conn_total(const struct insp_conn *conn, unsigned int side,
                INSP_READ(conn->foreign_packets[side]);
     *bytes = INSP_READ(conn->flow[side].bytes) +
              INSP_READ(conn->foreign_bytes[side]);
-}
-
-/* Control: the part of 'packets' and 'bytes', totals of 'side', that is in no
- * report yet.  Packets are compared by the 48 bits that are remembered. */
-static inline void
-insp_conn_unreported(const struct insp_conn *conn, unsigned int side,
-                     uint64_t *packets, uint64_t *bytes)
-{
-    const struct insp_flow *flow = &conn->flow[side];
-    uint64_t reported = (uint64_t) flow->reported_packets_high << 32 |
-                        flow->reported_packets;
-
-    *packets = (*packets - reported) & UINT64_C(0xffffffffffff);
-    *bytes -= flow->reported_bytes;
 }
 
 struct insp_table_config {
@@ -256,7 +245,12 @@ struct insp_conn_report {
     enum insp_end_reason reason;
     uint64_t packets[2];            /* By side, since the last report. */
     uint64_t bytes[2];
+    uint32_t alert[2];              /* By side; 0: none since then. */
 };
+
+/* Worker: something about the connection is to be reported soon, not only
+ * when its time has come. */
+void insp_table_report_soon(struct insp_table *, struct insp_conn *);
 
 /* Control: does all that is due at 'now_ns': takes in new connections, moves
  * owners, turns the wheel, evicts ahead of need, recycles what has been
@@ -305,11 +299,18 @@ struct insp_table_stats {
 void insp_table_get_stats(const struct insp_table *,
                           struct insp_table_stats *);
 
-/* Control: a copy of up to 'n' live connections (no remainders) from position
- * '*at' on (0 at first), for "flows"; returns how many and moves '*at'; 0 at
- * the end.  A copy's 'packets' and 'bytes' include the foreign ones. */
+/* A connection as it was for a moment. */
+struct insp_conn_copy {
+    struct insp_conn conn;          /* 'packets' and 'bytes' include what
+                                     * others than the owner counted. */
+    uint64_t packets[2];            /* By side, not reported yet. */
+    uint64_t bytes[2];
+};
+
+/* Control: copies of up to 'n' live entries from position '*at' on (0 at
+ * first), for "flows"; returns how many and moves '*at'; 0 at the end. */
 size_t insp_table_list(const struct insp_table *, uint32_t *at,
-                       struct insp_conn *copies, size_t n);
+                       struct insp_conn_copy *copies, size_t n);
 
 /* Control: frees.  No worker may reach the table any more. */
 void insp_table_destroy(struct insp_table *);

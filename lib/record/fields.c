@@ -110,6 +110,7 @@ const struct insp_json_place insp_json_places[INSP_N_OBJECTS] = {
     [INSP_OBJECT_LOSS] = { "loss", INSP_OBJECT_TOP },
     [INSP_OBJECT_INSPECT] = { "inspect", INSP_OBJECT_TOP },
     [INSP_OBJECT_RTT] = { "rtt_us", INSP_OBJECT_INSPECT },
+    [INSP_OBJECT_ALERT] = { "alert", INSP_OBJECT_TOP },
 };
 
 const char *
@@ -134,6 +135,10 @@ insp_word(enum insp_words words, uint64_t value)
                    ? insp_port_role_word((enum insp_port_role) value)
                    : NULL;
     case INSP_WORDS_PATH: return value ? "intra-host" : "crossing";
+    case INSP_WORDS_ALERT:
+        return value == INSP_VERDICT_DROP || value == INSP_VERDICT_RESET
+                   ? "blocked"
+                   : "allowed";
     case INSP_WORDS_NONE: break;
     }
     return NULL;

@@ -89,6 +89,7 @@ enum insp_words {
     INSP_WORDS_VERDICT,
     INSP_WORDS_ROLE,
     INSP_WORDS_PATH,
+    INSP_WORDS_ALERT,
 };
 
 /* The word of a value, or NULL when it has none. */
@@ -116,6 +117,7 @@ enum insp_json_when {
     INSP_WHEN_TCP,
     INSP_WHEN_PORTS, /* TCP, UDP, SCTP. */
     INSP_WHEN_ICMP,  /* ICMP, ICMPv6. */
+    INSP_WHEN_ALERT,
 };
 
 enum insp_json_object {
@@ -127,6 +129,7 @@ enum insp_json_object {
     INSP_OBJECT_LOSS,
     INSP_OBJECT_INSPECT,
     INSP_OBJECT_RTT, /* In "inspect". */
+    INSP_OBJECT_ALERT,
     INSP_N_OBJECTS
 };
 

@@ -16,6 +16,7 @@
 #ifndef INSP_RECORD_RECORD_H
 #define INSP_RECORD_RECORD_H 1
 
+#include "flow/port.h"
 #include "flow/table.h"
 #include "rule/policy.h"
 
@@ -31,31 +32,7 @@ enum insp_record_type {
 
 const char *insp_verdict_word(enum insp_verdict_kind);
 
-enum insp_port_role {
-    INSP_PORT_VM,               /* vm-uuid or vm-id, or listed. */
-    INSP_PORT_INFRASTRUCTURE,   /* iface-id only: router, DHCP. */
-    INSP_PORT_OTHER,            /* Uplinks and the rest. */
-};
-
 const char *insp_port_role_word(enum insp_port_role);
-
-#define INSP_NAME_SIZE 64
-#define INSP_EXTRA_SIZE 256
-
-/* Who is behind a port id: one attachment with one identity. */
-struct insp_port {
-    uint32_t id;                        /* Never reused in a process. */
-    uint32_t bridge_id;
-    enum insp_port_role role;
-    uint16_t vlan;                      /* Access VLAN, 0: none or trunk. */
-    uint8_t mac[6];                     /* attached-mac; zero: unknown. */
-    char name[INSP_NAME_SIZE];          /* Interface.name. */
-    char bridge[INSP_NAME_SIZE];
-    char iface_id[INSP_NAME_SIZE];      /* external_ids:iface-id. */
-    char vm_id[INSP_NAME_SIZE];         /* external_ids:vm-uuid, vm-id. */
-    char extra[INSP_EXTRA_SIZE];        /* "key=value\n" for each of
-                                         * other_config:identity-keys. */
-};
 
 /* Packets and bytes are since the last report of the same connection;
  * index 0 is from the initiator (the source), 1 from the responder. */
@@ -82,7 +59,10 @@ struct insp_record_connection {
     uint8_t state;              /* enum insp_conn_state bits. */
     uint8_t end_reason;         /* enum insp_end_reason; NONE: interim. */
     uint8_t verdict;            /* enum insp_verdict_kind. */
+    uint8_t slot;               /* Of 'rule'. */
+    uint8_t alert;              /* 1: says only that 'rule' has matched. */
     bool intra_host;            /* Both ends are VM ports of this host. */
+    char rule[INSP_NAME_SIZE];  /* That decided; "": none did. */
 };
 
 struct insp_record_remainder {

@@ -2,7 +2,9 @@
 # the corpus; "make fuzz" builds the same with clang's libFuzzer.
 fuzz_programs = \
 	tests/fuzz/fuzz-ipfix \
-	tests/fuzz/fuzz-parse
+	tests/fuzz/fuzz-parse \
+	tests/fuzz/fuzz-refuse \
+	tests/fuzz/fuzz-rule
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs) $(fuzz_programs:=.log)
 
@@ -29,9 +31,28 @@ tests_fuzz_fuzz_parse_SOURCES = \
 tests_fuzz_fuzz_parse_LDADD = lib/libinsp.a
 tests_fuzz_fuzz_parse_LDFLAGS = $(FUZZ_LINK)
 
+tests_fuzz_fuzz_refuse_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-refuse.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_refuse_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_refuse_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_rule_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-rule.c \
+	tests/fuzz/fuzz.h \
+	tests/unit/judge-cases.h \
+	tests/unit/judge-reference.c \
+	tests/unit/judge-reference.h
+tests_fuzz_fuzz_rule_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_fuzz_fuzz_rule_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_rule_LDFLAGS = $(FUZZ_LINK)
+
 EXTRA_DIST += \
 	tests/fuzz/corpus \
-	tests/fuzz/make-corpus.py
+	tests/fuzz/make-corpus.py \
+	tests/fuzz/make-corpus-rule.py
 
 FUZZ_SUITE = fuzz
 check-fuzz:

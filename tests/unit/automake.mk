@@ -7,24 +7,38 @@ unit_programs = \
 	tests/unit/test-config \
 	tests/unit/test-cursor \
 	tests/unit/test-engine \
+	tests/unit/test-flight \
 	tests/unit/test-flow \
 	tests/unit/test-ipfix \
 	tests/unit/test-json \
+	tests/unit/test-judge \
 	tests/unit/test-packet \
+	tests/unit/test-policy \
 	tests/unit/test-purity \
 	tests/unit/test-record \
+	tests/unit/test-redirect \
+	tests/unit/test-refuse \
+	tests/unit/test-rule \
 	tests/unit/test-uplink \
+	tests/unit/stress-flight \
 	tests/unit/stress-table
 EXTRA_PROGRAMS += $(unit_programs)
 CLEANFILES += $(unit_programs) $(unit_programs:=.log)
 
 noinst_HEADERS += \
 	tests/unit/frames.h \
+	tests/unit/judge-cases.h \
+	tests/unit/judge-reference.h \
 	tests/unit/pcap.h \
 	tests/unit/pki.h \
 	tests/unit/records.h \
+	tests/unit/rig.h \
 	tests/unit/specs.h \
 	tests/unit/unit.h
+
+tests_unit_test_policy_SOURCES = \
+	tests/unit/judge-reference.c \
+	tests/unit/test-policy.c
 
 # Captures that others made, when a folder of them stands beside the tree.
 PCAPS = $(firstword $(wildcard $(abs_top_srcdir)/../*/pcaps))

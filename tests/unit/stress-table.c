@@ -220,7 +220,7 @@ static void
 control_turn(struct insp_table *t, struct sums *sums, uint64_t *random,
              bool narrow)
 {
-    static struct insp_conn copies[16];
+    static struct insp_conn_copy copies[16];
     struct insp_table_stats stats;
 
     insp_table_maintain(t, now_ns());
@@ -249,25 +249,25 @@ static unsigned int
 count_misplaced(struct insp_table *t, struct insp_epoch *epoch,
                 const struct insp_hash_key *secret, bool narrow)
 {
-    static struct insp_conn copies[FLOW_LIMIT];
+    static struct insp_conn_copy copies[FLOW_LIMIT];
     unsigned int n_bad = 0;
     uint32_t at = 0;
     size_t n = insp_table_list(t, &at, copies, FLOW_LIMIT);
 
     insp_epoch_enter(epoch, 0);
     for (size_t i = 0; i < n; i++) {
-        const struct insp_key *key = &copies[i].key;
+        const struct insp_key *key = &copies[i].conn.key;
         struct insp_flow_packet packet = { .wire_size = 0 };
         enum insp_remainder why;
         const struct insp_conn *found;
 
         for (size_t j = 0; j < i; j++) {
-            n_bad += insp_key_equal(key, &copies[j].key);
+            n_bad += insp_key_equal(key, &copies[j].conn.key);
         }
         /* Any that was not there would be another life. */
         found = insp_table_get(t, key, hash_of(key, secret, narrow), 0,
                                &packet, &why);
-        n_bad += !found || found->life != copies[i].life;
+        n_bad += !found || found->life != copies[i].conn.life;
     }
     insp_epoch_leave(epoch, 0);
     return n_bad;

@@ -2,10 +2,15 @@
  *
  * Settings go in as an operator writes them; what comes out, or what is
  * complained of, is compared word by word.  Deliberate mutations that each
- * make a test here fail: parse_uint() without the strspn() check
+ * make a test here fail: insp_config_uint() without the strspn() check
  * (test_numbers); "return true" at the top of is_host_name()
- * (test_target_faults); a walk over the list instead of over the rules
- * (test_defaults); stopping at the first fault (test_all_faults). */
+ * (test_target_faults); a walk over the list instead of over the columns
+ * (test_defaults); stopping at the first fault (test_all_faults); two words
+ * of a direction exchanged (test_rule_values); a list that ends at its first
+ * value (test_lists); ">=" for its limit (test_long_lists); reads_well() that
+ * is always true (test_cross_checks); one_armed not asked for by check_arms()
+ * (test_function); a set that keeps its addresses when it is disabled
+ * (test_set). */
 
 #include "config/config.h"
 
@@ -14,6 +19,9 @@
 static struct insp_faults faults, warnings;
 static struct insp_config_inspector inspector;
 static struct insp_config_uplink uplink;
+static struct insp_config_rule rule;
+static struct insp_config_function function;
+static struct insp_config_set set;
 
 #define SETTINGS(...) ((const struct insp_setting[]) { __VA_ARGS__ })
 #define N_SETTINGS(...)                                                     \
@@ -36,6 +44,33 @@ parse_uplink(const struct insp_setting *settings, size_t n)
     return insp_config_uplink_parse(settings, n, &uplink, &faults, &warnings);
 }
 
+static bool
+parse_rule(const struct insp_setting *settings, size_t n)
+{
+    insp_config_rule_uninit(&rule);
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    return insp_config_rule_parse(settings, n, &rule, &faults, &warnings);
+}
+
+static bool
+parse_function(const struct insp_setting *settings, size_t n)
+{
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    return insp_config_function_parse(settings, n, &function, &faults,
+                                      &warnings);
+}
+
+static bool
+parse_set(const struct insp_setting *settings, size_t n)
+{
+    insp_config_set_uninit(&set);
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    return insp_config_set_parse(settings, n, &set, &faults, &warnings);
+}
+
 /* What every row needs, and then what the test is about. */
 #define INSPECTOR(...)                                                      \
     parse_inspector(SETTINGS({ "name", "i1" }, { "id", "1" }, __VA_ARGS__), \
@@ -47,6 +82,17 @@ parse_uplink(const struct insp_setting *settings, size_t n)
 #define UPLINK(...)                                                         \
     parse_uplink(SETTINGS(UPLINK_BASE, __VA_ARGS__),                        \
                  N_SETTINGS(UPLINK_BASE, __VA_ARGS__))
+#define RULE(...)                                                           \
+    parse_rule(SETTINGS({ "name", "r1" }, __VA_ARGS__),                     \
+               N_SETTINGS({ "name", "r1" }, __VA_ARGS__))
+#define FUNCTION_BASE                                                       \
+    { "name", "f1" }, { "slot", "4" }, { "input_port", "p-in" }
+#define FUNCTION(...)                                                       \
+    parse_function(SETTINGS(FUNCTION_BASE, __VA_ARGS__),                    \
+                   N_SETTINGS(FUNCTION_BASE, __VA_ARGS__))
+#define SET(...)                                                            \
+    parse_set(SETTINGS({ "name", "s1" }, __VA_ARGS__),                      \
+              N_SETTINGS({ "name", "s1" }, __VA_ARGS__))
 
 static void
 test_defaults(void)
@@ -68,7 +114,9 @@ test_defaults(void)
     UNIT_EQ(inspector.base.pickup_time_ms, 60000);
     UNIT_EQ(inspector.base.statistics_interval_ms, 10000);
     UNIT_STR_EQ(inspector.identity_keys, "");
-    UNIT_EQ(inspector.base.n_rules, 0);
+    UNIT_EQ(inspector.base.flight_limit, 16384);
+    CU_ASSERT_PTR_NULL(inspector.base.binding);
+    UNIT_EQ(inspector.base.n_functions, 0);
 
     CU_ASSERT(UPLINK({ "target", "ssl:collector" }));
     UNIT_STR_EQ(faults.text, "");
@@ -96,6 +144,7 @@ test_values(void)
                         { "other_config:half-open-limit", "5" },
                         { "other_config:port-quota", "6" },
                         { "other_config:statistics-interval", "1" },
+                        { "other_config:flight-limit", "64" },
                         { "other_config:identity-keys",
                           "project, security-groups  a" }));
     UNIT_STR_EQ(faults.text, "");
@@ -110,6 +159,7 @@ test_values(void)
     UNIT_EQ(inspector.base.half_open_limit, 5);
     UNIT_EQ(inspector.base.port_quota, 6);
     UNIT_EQ(inspector.base.statistics_interval_ms, 1000);
+    UNIT_EQ(inspector.base.flight_limit, 64);
     UNIT_STR_EQ(inspector.identity_keys, "project\nsecurity-groups\na\n");
     CU_ASSERT(insp_config_has_key(inspector.identity_keys, "a"));
     CU_ASSERT(insp_config_has_key(inspector.identity_keys, "project"));
@@ -152,6 +202,10 @@ test_numbers(void)
         UNIT_STR_EQ(faults.text, said);
         UNIT_EQ(inspector.base.flow_limit, 262144);
     }
+    CU_ASSERT(!INSPECTOR({ "other_config:flight-limit", "63" }));
+    CU_ASSERT(!INSPECTOR({ "other_config:flight-limit", "1000001" }));
+    UNIT_STR_EQ(faults.text, "other_config:flight-limit '1000001': not a "
+                             "whole number from 64 to 1000000");
     CU_ASSERT(INSPECTOR({ "flow_limit", "007" }));
     UNIT_EQ(inspector.base.flow_limit, 7);
 
@@ -353,6 +407,310 @@ test_target_faults(void)
     UNIT_STR_EQ(faults.text, "target: must be set");
 }
 
+static void
+test_rule_defaults(void)
+{
+    CU_ASSERT(parse_rule(SETTINGS({ "name", "r1" }), 1));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "");
+    UNIT_STR_EQ(rule.base.name, "r1");
+    UNIT_EQ(rule.enabled, true);
+    UNIT_EQ(rule.base.priority, 1000);
+    UNIT_EQ(rule.base.slot, INSP_SLOT_FIREWALL);
+    UNIT_EQ(rule.base.direction, INSP_DIRECTION_BOTH);
+    UNIT_EQ(rule.base.action, INSP_ACTION_ALLOW);
+    UNIT_EQ(rule.base.symmetric, false);
+    UNIT_EQ(rule.base.log, false);
+    UNIT_EQ(rule.base.n_sources, 0);
+    UNIT_EQ(rule.base.n_destinations, 0);
+    UNIT_EQ(rule.base.n_services, 0);
+
+    CU_ASSERT(!parse_rule(NULL, 0));
+    UNIT_STR_EQ(faults.text, "name: must be set");
+}
+
+static void
+test_rule_values(void)
+{
+    CU_ASSERT(RULE({ "enabled", "false" }, { "priority", "65535" },
+                   { "slot", "11" }, { "direction", "to-vm" },
+                   { "action", "redirect" }, { "symmetric", "true" },
+                   { "log", "true" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(rule.enabled, false);
+    UNIT_EQ(rule.base.priority, 65535);
+    UNIT_EQ(rule.base.slot, 11);
+    UNIT_EQ(rule.base.direction, INSP_DIRECTION_TO_VM);
+    UNIT_EQ(rule.base.action, INSP_ACTION_REDIRECT);
+    UNIT_EQ(rule.base.symmetric, true);
+    UNIT_EQ(rule.base.log, true);
+
+    CU_ASSERT(RULE({ "priority", "0" }, { "direction", "from-vm" },
+                   { "action", "reset" }));
+    UNIT_EQ(rule.base.priority, 0);
+    UNIT_EQ(rule.base.slot, 2);
+    UNIT_EQ(rule.base.direction, INSP_DIRECTION_FROM_VM);
+    UNIT_EQ(rule.base.action, INSP_ACTION_RESET);
+
+    /* The rule's own words and the parser's are the same ones. */
+    for (unsigned int i = 0; i <= INSP_DIRECTION_TO_VM; i++) {
+        CU_ASSERT(RULE({ "direction", insp_direction_word(i) }));
+        UNIT_EQ(rule.base.direction, i);
+    }
+    for (unsigned int i = 0; i <= INSP_ACTION_ALERT; i++) {
+        CU_ASSERT(RULE({ "action", insp_action_word(i) },
+                       { "slot", i == INSP_ACTION_REDIRECT ? "4" : "2" }));
+        UNIT_EQ(rule.base.action, i);
+    }
+}
+
+static void
+test_rule_faults(void)
+{
+    CU_ASSERT(!RULE({ "priority", "65536" }, { "direction", "in" },
+                    { "action", "pass" }, { "log", "1" },
+                    { "slot", "12" }));
+    UNIT_EQ(faults.n, 5);
+    UNIT_STR_EQ(faults.text,
+                "priority '65536': not a whole number from 0 to 65535; "
+                "slot 12: there are slots 0 to 11; "
+                "direction 'in': not one of both, from-vm, to-vm; "
+                "action 'pass': not one of allow, drop, reset, redirect, "
+                "alert; log '1': neither true nor false");
+    CU_ASSERT(!RULE({ "slot", "two" }));
+    UNIT_STR_EQ(faults.text, "slot 'two': not a whole number from 0 to 11");
+    CU_ASSERT(!RULE({ "slot", "-1" }));
+    UNIT_STR_EQ(faults.text, "slot '-1': not a whole number from 0 to 11");
+    CU_ASSERT(!RULE({ "slot", "4294967298" }));
+    UNIT_STR_EQ(faults.text, "slot 4294967298: there are slots 0 to 11");
+    CU_ASSERT(RULE({ "other_config:acton", "drop" }));
+    UNIT_STR_EQ(warnings.text, "other_config:acton: no such setting");
+}
+
+static void
+test_lists(void)
+{
+    CU_ASSERT(RULE({ "source", "10.0.0.0/8" }, { "source", "!10.1.0.0/16" },
+                   { "source", "vm:v" }, { "destination", "set:s" },
+                   { "service", "tcp/80" }, { "service", "udp/5-7" },
+                   { "action", "drop" }));
+    UNIT_STR_EQ(faults.text, "");
+    CU_ASSERT_EQUAL_FATAL(rule.base.n_sources, 3);
+    UNIT_EQ(rule.base.sources[0].kind, INSP_TERM_PREFIX);
+    UNIT_EQ(rule.base.sources[0].prefix_length, 104);
+    UNIT_EQ(rule.base.sources[1].negated, true);
+    UNIT_EQ(rule.base.sources[2].kind, INSP_TERM_VM);
+    UNIT_STR_EQ(rule.base.sources[2].text, "v");
+    CU_ASSERT_EQUAL_FATAL(rule.base.n_destinations, 1);
+    UNIT_EQ(rule.base.destinations[0].kind, INSP_TERM_SET);
+    CU_ASSERT_EQUAL_FATAL(rule.base.n_services, 2);
+    UNIT_EQ(rule.base.services[0].first, 80);
+    UNIT_EQ(rule.base.services[1].last, 7);
+
+    /* Every bad value is named; the good ones between do not hide it. */
+    CU_ASSERT(!RULE({ "source", "10.0.0.0/33" }, { "source", "vm:v" },
+                    { "source", "nobody" }, { "destination", "" },
+                    { "service", "tcp/70000" }));
+    UNIT_EQ(faults.n, 4);
+    UNIT_EQ(rule.base.n_sources, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "source '10.0.0.0/33': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "source 'nobody': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "destination '': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "service 'tcp/70000': "));
+}
+
+static void
+test_long_lists(void)
+{
+    static struct insp_setting settings[10242] = { { "name", "r1" } };
+
+    for (size_t i = 1; i < INSP_ARRAY_SIZE(settings); i++) {
+        settings[i] = (struct insp_setting) { "destination", "10.0.0.1" };
+    }
+    CU_ASSERT(parse_rule(settings, 10241));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(rule.base.n_destinations, 10240);
+    CU_ASSERT(!parse_rule(settings, 10242));
+    UNIT_STR_EQ(faults.text,
+                "destination: has 10241 values; 10240 is the most");
+    UNIT_EQ(rule.base.n_destinations, 0);
+
+    for (size_t i = 1; i < INSP_ARRAY_SIZE(settings); i++) {
+        settings[i].key = "addresses";
+    }
+    CU_ASSERT(parse_set(settings, 10242));
+    UNIT_EQ(set.base.n, 10241);
+}
+
+/* What follows from two values is said only when both read well. */
+static void
+test_cross_checks(void)
+{
+    CU_ASSERT(!RULE({ "slot", "5" }, { "action", "drop" }));
+    UNIT_EQ(faults.n, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "slot 5"));
+    CU_ASSERT(!RULE({ "action", "redirect" }));
+    UNIT_EQ(faults.n, 1);
+    CU_ASSERT(!RULE({ "slot", "0" }));
+    UNIT_EQ(faults.n, 1);
+    CU_ASSERT(!RULE({ "slot", "x" }, { "action", "redirect" }));
+    UNIT_STR_EQ(faults.text, "slot 'x': not a whole number from 0 to 11");
+    CU_ASSERT(!RULE({ "slot", "5" }, { "action", "deny" }));
+    UNIT_EQ(faults.n, 1);
+
+    CU_ASSERT(!FUNCTION({ "probe_interval", "3000" },
+                        { "probe_timeout", "x" }));
+    UNIT_STR_EQ(faults.text, "probe_timeout 'x': not a whole number from 40 "
+                             "to 7200000");
+    CU_ASSERT(!parse_function(SETTINGS({ "name", "f" },
+                                       { "arms", "by-direction" }), 2));
+    UNIT_STR_EQ(faults.text, "slot: must be set; input_port: must be set");
+}
+
+/* Nobody reads protocols yet: such a rule is taken, and said to be idle. */
+static void
+test_unread_services(void)
+{
+    CU_ASSERT(RULE({ "service", "app:tls" }, { "service", "tcp/443" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "service 'app:tls': matches nothing: "
+                               "protocols are not read in this version");
+    CU_ASSERT(RULE({ "service", "tcp/443" }));
+    UNIT_STR_EQ(warnings.text, "");
+}
+
+static void
+test_function(void)
+{
+    CU_ASSERT(parse_function(SETTINGS(FUNCTION_BASE), 3));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(warnings.text, "");
+    UNIT_STR_EQ(function.base.name, "f1");
+    UNIT_EQ(function.enabled, true);
+    UNIT_EQ(function.base.slot, 4);
+    UNIT_STR_EQ(function.input_port, "p-in");
+    UNIT_STR_EQ(function.output_port, "p-in");
+    UNIT_EQ(function.base.one_armed, true);
+    UNIT_EQ(function.base.arms, INSP_ARMS_FIXED);
+    UNIT_EQ(function.base.fail_mode, INSP_FAIL_OPEN);
+    UNIT_EQ(function.base.encap, INSP_ENCAP_NONE);
+    UNIT_EQ(function.base.flight_timeout_ms, 15000);
+    UNIT_EQ(function.base.probe_interval_ms, 500);
+    UNIT_EQ(function.base.probe_timeout_ms, 2000);
+
+    CU_ASSERT(FUNCTION({ "output_port", "p-out" },
+                       { "arms", "by-direction" }, { "fail_mode", "closed" },
+                       { "encap", "nsh" }, { "flight_timeout", "100" },
+                       { "probe_interval", "0" }, { "probe_timeout", "40" },
+                       { "enabled", "false" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(function.output_port, "p-out");
+    UNIT_EQ(function.base.one_armed, false);
+    UNIT_EQ(function.base.arms, INSP_ARMS_BY_DIRECTION);
+    UNIT_EQ(function.base.fail_mode, INSP_FAIL_CLOSED);
+    UNIT_EQ(function.base.encap, INSP_ENCAP_NSH);
+    UNIT_EQ(function.base.flight_timeout_ms, 100);
+    UNIT_EQ(function.base.probe_interval_ms, 0);
+    UNIT_EQ(function.base.probe_timeout_ms, 40);
+    UNIT_EQ(function.enabled, false);
+
+    CU_ASSERT(FUNCTION({ "output_port", "p-in" }));
+    UNIT_EQ(function.base.one_armed, true);
+    CU_ASSERT(FUNCTION({ "output_port", "" }));
+    UNIT_STR_EQ(function.output_port, "p-in");
+    UNIT_EQ(function.base.one_armed, true);
+    UNIT_STR_EQ(insp_arms_word(INSP_ARMS_BY_DIRECTION), "by-direction");
+    UNIT_STR_EQ(insp_encap_word(INSP_ENCAP_VLAN), "vlan");
+}
+
+static void
+test_function_faults(void)
+{
+    static const char *const built_in[] = { "0", "1", "2", "3" };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(built_in); i++) {
+        char said[100];
+
+        CU_ASSERT(!parse_function(SETTINGS({ "name", "f" },
+                                           { "slot", built_in[i] },
+                                           { "input_port", "p" }), 3));
+        snprintf(said, sizeof said, "slot %s is built in: service functions "
+                 "go to slots 4 to 11", built_in[i]);
+        UNIT_STR_EQ(faults.text, said);
+    }
+    CU_ASSERT(!parse_function(SETTINGS({ "name", "f" }, { "slot", "12" },
+                                       { "input_port", "" }), 3));
+    UNIT_STR_EQ(faults.text, "slot 12: there are slots 0 to 11; "
+                             "input_port: is empty");
+    CU_ASSERT(!FUNCTION({ "arms", "by-direction" }));
+    UNIT_STR_EQ(faults.text, "arms 'by-direction': 'p-in' is the only port; "
+                             "output_port must be set to another one");
+    CU_ASSERT(!FUNCTION({ "probe_interval", "1001" }));
+    UNIT_STR_EQ(faults.text, "probe_timeout '2000': must be at least 2002, "
+                             "twice the probe_interval");
+    CU_ASSERT(FUNCTION({ "probe_interval", "1000" }));
+    CU_ASSERT(!FUNCTION({ "probe_interval", "19" }));
+    UNIT_STR_EQ(faults.text, "probe_interval '19': not 0, nor a whole number "
+                             "from 20 to 3600000");
+    CU_ASSERT(FUNCTION({ "probe_interval", "3600000" },
+                       { "probe_timeout", "7200000" }));
+    CU_ASSERT(!FUNCTION({ "flight_timeout", "99" }, { "encap", "gre" }));
+    UNIT_STR_EQ(faults.text, "encap 'gre': not one of none, vlan, nsh; "
+                             "flight_timeout '99': not a whole number from "
+                             "100 to 3600000");
+    CU_ASSERT(FUNCTION({ "other_config:x", "y" }));
+    UNIT_STR_EQ(warnings.text, "other_config:x: no such setting");
+}
+
+static void
+test_set(void)
+{
+    CU_ASSERT(SET({ "addresses", "10.0.0.0/8" }, { "addresses", "::1" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(set.base.name, "s1");
+    UNIT_EQ(set.enabled, true);
+    CU_ASSERT_EQUAL_FATAL(set.base.n, 2);
+    UNIT_EQ(set.base.addresses[0].prefix_length, 104);
+    UNIT_EQ(set.base.addresses[1].prefix_length, 128);
+
+    CU_ASSERT(!SET({ "addresses", "vm:x" }, { "addresses", "10.0.0.1" },
+                   { "addresses", "300.0.0.1" }));
+    UNIT_EQ(faults.n, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "addresses 'vm:x': "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "addresses '300.0.0.1': "));
+
+    CU_ASSERT(SET({ "enabled", "false" }, { "addresses", "10.0.0.1" }));
+    UNIT_EQ(set.enabled, false);
+    UNIT_EQ(set.base.n, 0);
+    CU_ASSERT(parse_set(SETTINGS({ "name", "s1" }), 1));
+    UNIT_EQ(set.base.n, 0);
+}
+
+static void
+test_keys(void)
+{
+    static const char *const rule_keys[] = {
+        "name", "enabled", "priority", "slot", "direction", "source",
+        "destination", "service", "action", "symmetric", "log", NULL,
+    };
+    static const char *const set_keys[] = {
+        "name", "enabled", "addresses", NULL,
+    };
+    size_t i;
+
+    for (i = 0; rule_keys[i]; i++) {
+        UNIT_STR_EQ(insp_config_rule_key(i), rule_keys[i]);
+    }
+    CU_ASSERT_PTR_NULL(insp_config_rule_key(i));
+    for (i = 0; set_keys[i]; i++) {
+        UNIT_STR_EQ(insp_config_set_key(i), set_keys[i]);
+    }
+    CU_ASSERT_PTR_NULL(insp_config_set_key(i));
+    UNIT_STR_EQ(insp_config_function_key(0), "name");
+    UNIT_STR_EQ(insp_config_function_key(10), "probe_timeout");
+    CU_ASSERT_PTR_NULL(insp_config_function_key(11));
+}
+
 /* What is printed parses to the same. */
 static void
 test_print(void)
@@ -415,6 +773,28 @@ test_overflow(void)
     }
     CU_ASSERT(!parse_uplink(settings, n));
     CU_ASSERT(strlen(faults.text) < sizeof faults.text);
+    for (n = 0; insp_config_rule_key(n); n++) {
+        settings[n].key = insp_config_rule_key(n);
+        settings[n].value = words;
+    }
+    CU_ASSERT(!parse_rule(settings, n));
+    CU_ASSERT(strlen(faults.text) < sizeof faults.text);
+    UNIT_EQ(faults.n, n);
+    for (n = 0; insp_config_function_key(n); n++) {
+        settings[n].key = insp_config_function_key(n);
+        settings[n].value = words;
+    }
+    CU_ASSERT(!parse_function(settings, n));
+    CU_ASSERT(strlen(faults.text) < sizeof faults.text);
+    UNIT_EQ(faults.n, n);
+}
+
+/* Frees what the last test has left, for the leak check. */
+static void
+test_free(void)
+{
+    insp_config_rule_uninit(&rule);
+    insp_config_set_uninit(&set);
 }
 
 UNIT_MAIN("config",
@@ -431,5 +811,17 @@ UNIT_MAIN("config",
           UNIT_TEST(test_certificates),
           UNIT_TEST(test_targets),
           UNIT_TEST(test_target_faults),
+          UNIT_TEST(test_rule_defaults),
+          UNIT_TEST(test_rule_values),
+          UNIT_TEST(test_rule_faults),
+          UNIT_TEST(test_lists),
+          UNIT_TEST(test_long_lists),
+          UNIT_TEST(test_cross_checks),
+          UNIT_TEST(test_unread_services),
+          UNIT_TEST(test_function),
+          UNIT_TEST(test_function_faults),
+          UNIT_TEST(test_set),
+          UNIT_TEST(test_keys),
           UNIT_TEST(test_print),
-          UNIT_TEST(test_overflow))
+          UNIT_TEST(test_overflow),
+          UNIT_TEST(test_free))

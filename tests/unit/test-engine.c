@@ -6,134 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "engine/engine.h"
-#include "specs.h"
-#include "unit.h"
-
-#define VM1 7
-#define VM2 8
-
-static struct insp_engine *
-start(const struct insp_engine_config *config)
-{
-    struct insp_engine *engine;
-    struct insp_host host;
-    uint64_t serial;
-
-    insp_host_stdio(&host, INSP_LOG_ERROR);
-    if (insp_engine_create(&host, &engine)) {
-        CU_FAIL_FATAL("insp_engine_create()");
-    }
-    serial = insp_engine_apply(engine, config);
-    CU_ASSERT_FATAL(serial != 0);
-    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
-        usleep(1000);
-    }
-    UNIT_EQ(insp_engine_applied(engine), serial);
-    return engine;
-}
-
-static void
-apply(struct insp_engine *engine, const struct insp_engine_config *config)
-{
-    uint64_t serial = insp_engine_apply(engine, config);
-
-    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
-        usleep(1000);
-    }
-    UNIT_EQ(insp_engine_applied(engine), serial);
-}
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
-
-static const struct insp_port test_ports[] = {
-    { .id = VM1, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 1 },
-      .name = "vm1", .bridge = "br0", .vm_id = "one" },
-    { .id = VM2, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 2 },
-      .name = "vm2", .bridge = "br0", .vm_id = "two" },
-};
-
-static struct insp_inspector_config
-make_inspector(void)
-{
-    return (struct insp_inspector_config) {
-        .name = "main", .id = 1, .enabled = true, .mode = INSP_MODE_INLINE,
-        .flow_limit = 4096, .active_timeout_ms = 60000,
-        .idle_timeout_ms = 30000,
-    };
-}
-
-static struct insp_engine_config
-make_config(const struct insp_inspector_config *inspector)
-{
-    return (struct insp_engine_config) {
-        .sensor = "test", .inspectors = inspector, .n_inspectors = 1,
-        .ports = test_ports, .n_ports = 2,
-    };
-}
-
-static struct insp_context
-pair_context(uint32_t in, uint32_t out)
-{
-    return (struct insp_context) {
-        .inspector = 1, .flags = INSP_CONTEXT_AUTO, .in_port = in,
-        .out_port = out,
-        .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
-    };
-}
-
-static struct spec
-tcp(bool reply, uint8_t flags, uint16_t service)
-{
-    struct spec s = {
-        .src_mac = { 2, 0, 0, 0, 0, 1 }, .dst_mac = { 2, 0, 0, 0, 0, 2 },
-        .src = 0x0a000001, .dst = 0x0a000002, .proto = INSP_PROTO_TCP,
-        .src_port = 40000, .dst_port = service, .tcp_flags = flags,
-    };
-
-    if (reply) {
-        struct spec r = s;
-
-        r.src = s.dst, r.dst = s.src;
-        r.src_port = s.dst_port, r.dst_port = s.src_port;
-        memcpy(r.src_mac, s.dst_mac, 6);
-        memcpy(r.dst_mac, s.src_mac, 6);
-        return r;
-    }
-    return s;
-}
-
-static struct insp_verdict
-run_one(struct insp_engine *engine, const struct insp_context *ctx,
-        const struct spec *spec)
-{
-    struct insp_verdict verdict;
-    struct insp_frame in;
-    struct made frame;
-
-    spec_make(&frame, spec);
-    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
-                               (uint32_t) frame.size, NULL };
-    insp_worker_run(engine, 0, ctx, &in, 1, now_ns(), &verdict);
-    return verdict;
-}
-
-static struct insp_inspector_stats
-stats(struct insp_engine *engine)
-{
-    struct insp_inspector_stats s;
-
-    memset(&s, 0, sizeof s);
-    UNIT_EQ(insp_engine_get_stats(engine, &s, 1), 1);
-    return s;
-}
+#include "rig.h"
 
 /* Mutation: count 'inspected' in run_stages() instead of inspect(). */
 static void
@@ -208,54 +81,6 @@ test_disabled_skips_at_once(void)
     UNIT_EQ(s.seen_packets, 2);
     UNIT_EQ(s.inspected_packets, 1);
     UNIT_EQ(s.skipped[INSP_SKIP_DISABLED], 1);
-    insp_engine_destroy(engine, 100);
-}
-
-/* Mutation: in judge(), take key.port[conn->initiator]. */
-static void
-test_verdicts(void)
-{
-    static const struct insp_policy_rule rules[] = {
-        { INSP_PROTO_TCP, 81, 81, { INSP_VERDICT_DROP, 0 } },
-        { INSP_PROTO_TCP, 82, 82, { INSP_VERDICT_REDIRECT, 4 } },
-    };
-    struct insp_inspector_config inspector = make_inspector();
-    struct insp_engine_config config = make_config(&inspector);
-    struct insp_context there = pair_context(VM1, VM2);
-    struct insp_context back = pair_context(VM2, VM1);
-    struct insp_verdict verdict;
-    struct insp_engine *engine;
-    struct spec spec;
-
-    inspector.rules = rules;
-    inspector.n_rules = INSP_ARRAY_SIZE(rules);
-    engine = start(&config);
-
-    spec = tcp(false, INSP_TCP_SYN, 80);
-    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
-    spec = tcp(false, INSP_TCP_SYN, 81);
-    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_DROP);
-    spec = tcp(true, INSP_TCP_ACK, 81);
-    UNIT_EQ(run_one(engine, &back, &spec).kind, INSP_VERDICT_DROP);
-    spec = tcp(false, INSP_TCP_SYN, 82);
-    verdict = run_one(engine, &there, &spec);
-    UNIT_EQ(verdict.kind, INSP_VERDICT_REDIRECT);
-    UNIT_EQ(verdict.slot, 4);
-
-    /* A tap, in the action or by mode, touches nothing. */
-    there.flags |= INSP_CONTEXT_TAP;
-    spec = tcp(false, INSP_TCP_ACK, 81);
-    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
-    there.flags &= ~(uint32_t) INSP_CONTEXT_TAP;
-    inspector.mode = INSP_MODE_TAP;
-    apply(engine, &config);
-    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
-
-    /* The last rule gone, everything passes. */
-    inspector.mode = INSP_MODE_INLINE;
-    inspector.n_rules = 0;
-    apply(engine, &config);
-    UNIT_EQ(run_one(engine, &there, &spec).kind, INSP_VERDICT_ALLOW);
     insp_engine_destroy(engine, 100);
 }
 
@@ -477,7 +302,6 @@ UNIT_MAIN("engine",
           UNIT_TEST(test_counts_each_packet_once),
           UNIT_TEST(test_unknown_id_passes_and_is_counted),
           UNIT_TEST(test_disabled_skips_at_once),
-          UNIT_TEST(test_verdicts),
           UNIT_TEST(test_dead_port_inherits_nothing),
           UNIT_TEST(test_explicit_action_knows_destination_by_mac),
           UNIT_TEST(test_fragments_follow_their_first),

@@ -1252,7 +1252,7 @@ static void
 test_list_copies(void)
 {
     static struct bench b;
-    struct insp_conn copies[7];
+    struct insp_conn_copy copies[7];
     uint32_t at = 0;
     size_t total = 0;
     size_t n;
@@ -1267,8 +1267,12 @@ test_list_copies(void)
     settle(&b);
     while ((n = insp_table_list(b.t, &at, copies, 7))) {
         for (size_t i = 0; i < n; i++) {
-            total += copies[i].flow[0].packets + copies[i].flow[1].packets;
-            UNIT_EQ(copies[i].key.proto, INSP_PROTO_UDP);
+            const struct insp_conn *conn = &copies[i].conn;
+
+            total += conn->flow[0].packets + conn->flow[1].packets;
+            UNIT_EQ(copies[i].packets[0] + copies[i].packets[1],
+                    conn->flow[0].packets + conn->flow[1].packets);
+            UNIT_EQ(conn->key.proto, INSP_PROTO_UDP);
         }
     }
     UNIT_EQ(total, 21);

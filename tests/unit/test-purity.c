@@ -21,9 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/engine.h"
-#include "specs.h"
-#include "unit.h"
+#include "packet/refuse.h"
+#include "rig.h"
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define SANITIZED 1
@@ -47,8 +46,7 @@ UNIT_MAIN("purity", UNIT_TEST(test_packet_path))
 
 #else
 
-#define VM1 1
-#define VM2 2
+#define FUNCTION 9
 
 static _Thread_local volatile sig_atomic_t watched;
 static _Atomic unsigned int n_allocations;
@@ -209,36 +207,60 @@ test_notices_each(void)
     }
 }
 
-static const struct insp_port purity_ports[] = {
-    { .id = VM1, .role = INSP_PORT_VM, .name = "vm1" },
-    { .id = VM2, .role = INSP_PORT_VM, .name = "vm2" },
-};
-
+/* Everything that a verdict can be: drops, refusals, a trip through a
+ * function. */
 static struct insp_engine *
-start(uint32_t flow_limit)
+start_with_rules(uint32_t flow_limit)
 {
-    struct insp_inspector_config inspector = {
-        .name = "main", .id = 1, .enabled = true, .mode = INSP_MODE_INLINE,
-        .flow_limit = flow_limit, .active_timeout_ms = 60000,
-        .idle_timeout_ms = 30000,
+    static struct insp_function_config function = {
+        .name = "f", .id = FUNCTION, .slot = 4, .flight_timeout_ms = 1000,
     };
-    struct insp_engine_config config = {
-        .sensor = "test", .inspectors = &inspector, .n_inspectors = 1,
-        .ports = purity_ports, .n_ports = 2,
-    };
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
     struct insp_engine *engine;
-    struct insp_host host;
-    uint64_t serial;
+    struct rig_rules r = { .n = 0 };
 
-    insp_host_stdio(&host, INSP_LOG_ERROR);
-    if (insp_engine_create(&host, &engine)) {
-        CU_FAIL_FATAL("insp_engine_create()");
-    }
-    serial = insp_engine_apply(engine, &config);
-    while (insp_engine_applied(engine) < serial) {
-        usleep(1000);
-    }
+    rig_rule(&r, "trip", 4, INSP_DIRECTION_BOTH, INSP_ACTION_REDIRECT,
+             "vm:one !10.0.7.0/24", "set:none 10.0.0.2", "tcp/80 udp/1-90");
+    rig_rule(&r, "no", 2, INSP_DIRECTION_BOTH, INSP_ACTION_DROP,
+             "10.0.1.0/24", "", "udp");
+    rig_rule(&r, "log", 3, INSP_DIRECTION_BOTH, INSP_ACTION_ALERT,
+             "10.0.2.0/24", "", "");
+    rig_freeze(&r, 1, &inspector);
+    inspector.flow_limit = flow_limit;
+    inspector.flight_limit = 1000;
+    inspector.functions = &function;
+    inspector.n_functions = 1;
+    engine = start(&config);
+    insp_binding_unref(inspector.binding);
+    insp_engine_set_function_port(engine, FUNCTION, INSP_FUNCTION_UP);
     return engine;
+}
+
+/* Most of what went to the function comes back, some twice. */
+static void
+return_some(struct job *job, const struct insp_frame *frames, uint64_t now_ns)
+{
+    static struct insp_return returned[INSP_BATCH_MAX];
+    struct insp_return_context ctx = {
+        .inspector = 1, .function = FUNCTION, .arm = 1,
+    };
+
+    insp_worker_return(job->engine, 0, &ctx, frames, INSP_BATCH_MAX - 1,
+                       now_ns, returned);
+    insp_worker_return(job->engine, 0, &ctx, frames, 3, now_ns, returned);
+}
+
+static void
+refuse(const struct insp_frame *frame)
+{
+    uint8_t out[INSP_REFUSE_MAX];
+    struct insp_packet packet;
+
+    (void) insp_packet_parse(&packet, frame->data, frame->size,
+                             frame->wire_size);
+    (void) insp_refuse(&packet, frame->data, INSP_REFUSE_TO_SOURCE, out);
+    (void) insp_refuse(&packet, frame->data, INSP_REFUSE_TO_DESTINATION, out);
 }
 
 /* Every kind of packet, in batches; clocks of our own, since to read one
@@ -252,6 +274,8 @@ send_all_kinds(struct job *job)
     struct insp_context ctx = {
         .inspector = 1, .in_port = VM1, .out_port = VM2,
         .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
+        .ways = &(struct insp_way) { FUNCTION, 0 }, .n_ways = 1,
+        .rest = "deliver", .rest_size = 7,
     };
     uint64_t now_ns = 1000000000;
 
@@ -287,6 +311,14 @@ send_all_kinds(struct job *job)
         ctx.in_port = batch % 100 ? VM1 : 99;   /* Now and then a dead one. */
         insp_worker_run(job->engine, 0, &ctx, in, INSP_BATCH_MAX, now_ns,
                         verdicts);
+        for (unsigned int i = 0; i < INSP_BATCH_MAX; i++) {
+            if (verdicts[i].kind == INSP_VERDICT_REDIRECT && i == 5) {
+                insp_worker_cancel(job->engine, 0, 1, &verdicts[i]);
+            } else if (verdicts[i].kind == INSP_VERDICT_DROP) {
+                refuse(&in[i]);
+            }
+        }
+        return_some(job, in, now_ns);
         now_ns += 10000;
     }
 }
@@ -294,8 +326,9 @@ send_all_kinds(struct job *job)
 static void
 test_packet_path(void)
 {
+    struct insp_function_row function;
     struct insp_inspector_stats s;
-    struct job job = { .run = send_all_kinds, .engine = start(2000) };
+    struct job job = { .run = send_all_kinds, .engine = start_with_rules(2000) };
 
     if (run_watched(&job)) {
         UNIT_EQ(n_calls, 0);
@@ -313,6 +346,12 @@ test_packet_path(void)
         CU_ASSERT(s.table.refused[INSP_REMAINDER_TABLE_FULL]
                       + s.table.ended[INSP_END_EVICTED]
                       + s.table.ended[INSP_END_HALF_OPEN] > 0);
+        CU_ASSERT(s.verdicts[INSP_VERDICT_DROP] > 100);
+        CU_ASSERT(s.verdicts[INSP_VERDICT_REDIRECT] > 100);
+        UNIT_EQ(insp_engine_functions(job.engine, 1, &function, 1, 1000), 1);
+        CU_ASSERT(function.in_packets > 100);
+        CU_ASSERT(function.out_packets > 100);
+        CU_ASSERT(function.lost[INSP_FLIGHT_LOSS_UNSOLICITED] > 100);
     }
     insp_engine_destroy(job.engine, 100);
 }

@@ -1,0 +1,107 @@
+/* Path
+ * ====
+ *
+ * What the stages of the packet path hand to each other: a batch, an item
+ * of it, and a judgement in the one word that a connection keeps.
+ *
+ * Above:    engine/worker.c, judge.c, redirect.c, report.c.
+ * Below:    engine/internal.h.
+ * Threads:  a batch belongs to its worker.
+ * Memory:   on the worker's stack.
+ * Time:     the batch's.
+ * Fails:    never.
+ */
+
+#ifndef INSP_ENGINE_PATH_H
+#define INSP_ENGINE_PATH_H 1
+
+#include "engine/internal.h"
+
+/* A packet on its way through the stages. */
+struct insp_item {
+    struct insp_packet packet;
+    struct insp_key key;
+    uint32_t hash;
+    enum insp_remainder why;
+    uint8_t side;
+    bool has_connection;        /* Else it is a remainder for 'why'. */
+    uint32_t out_port;          /* Of the context, or by the MAC address. */
+};
+
+struct insp_batch {
+    const struct insp_snapshot *snapshot;
+    const struct insp_snapshot_inspector *inspector;
+    const struct insp_context *ctx;
+    uint64_t now_ns;
+    uint16_t worker;
+    bool stale;                 /* A port of the context is gone. */
+    bool tap;
+    struct insp_tally tally;
+};
+
+/* version | rule | verdict | slots | as_to_vm */
+#define INSP_JUDGEMENT_VERSION_SHIFT 38
+#define INSP_JUDGEMENT_RULE_SHIFT    18
+#define INSP_JUDGEMENT_OUTCOME       0x3ffff    /* All below the rule. */
+_Static_assert(INSP_VERSION_BITS + INSP_JUDGEMENT_VERSION_SHIFT == 64
+               && INSP_RULE_NUMBER_BITS + INSP_JUDGEMENT_RULE_SHIFT
+                  == INSP_JUDGEMENT_VERSION_SHIFT,
+               "a judgement is one word");
+
+static inline uint64_t
+insp_judgement_pack(const struct insp_judgement *j, uint32_t version)
+{
+    return (uint64_t) version << INSP_JUDGEMENT_VERSION_SHIFT
+           | (uint64_t) j->rule << INSP_JUDGEMENT_RULE_SHIFT
+           | (uint64_t) j->verdict << 16 | (uint64_t) j->slots << 8
+           | j->as_to_vm;
+}
+
+static inline uint32_t
+insp_judgement_version(uint64_t word)
+{
+    return (uint32_t) (word >> INSP_JUDGEMENT_VERSION_SHIFT);
+}
+
+/* All but the alert. */
+static inline void
+insp_judgement_unpack(uint64_t word, struct insp_judgement *j)
+{
+    j->rule = (uint32_t) (word >> INSP_JUDGEMENT_RULE_SHIFT)
+              & INSP_RULE_NUMBER_MAX;
+    j->verdict = (uint8_t) (word >> 16 & 3);
+    j->slots = (uint8_t) (word >> 8);
+    j->as_to_vm = (uint8_t) word;
+    j->alert = 0;
+}
+
+/* Whether the version that is in force has already let this direction of a
+ * connection pass, to no function; or there are no rules. */
+static inline bool
+insp_is_allowed(const struct insp_batch *b, const struct insp_item *item,
+                const struct insp_conn *conn)
+{
+    uint64_t word = INSP_READ(conn->flow[item->side].judgement);
+
+    return insp_judgement_version(word) == b->inspector->version
+           && !(word & INSP_JUDGEMENT_OUTCOME)
+           && !(b->ctx->flags & INSP_CONTEXT_FLOOD);
+}
+
+/* Worker (judge.c): what the rules say of a packet that has been counted; there
+ * are rules, or it has no connection ('conn' is NULL). */
+void insp_judge(struct insp_batch *, const struct insp_item *,
+                const struct insp_frame *, struct insp_conn *,
+                struct insp_judgement *);
+
+/* Worker (redirect.c): sends a packet to the functions of the judgement's
+ * slots: the verdict is REDIRECT to the first that takes it, or what follows
+ * from the fail_mode of those that do not. */
+void insp_redirect(struct insp_batch *, const struct insp_item *,
+                   const struct insp_frame *, const struct insp_judgement *,
+                   struct insp_verdict *);
+
+const struct insp_snapshot_inspector *
+insp_snapshot_find(const struct insp_snapshot *, uint32_t id);
+
+#endif /* engine/path.h */

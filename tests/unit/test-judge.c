@@ -1,0 +1,316 @@
+/* Judging, by the whole engine: which direction slot 2 looks at, what a new
+ * version does to live connections, what holds without a connection.  What
+ * the rules themselves say is test-rule.c's.
+ *
+ * Each test names the change that must make it fail ("Mutation"). */
+
+#include "rig.h"
+
+#define BOTH INSP_DIRECTION_BOTH
+#define FROM INSP_DIRECTION_FROM_VM
+#define TO   INSP_DIRECTION_TO_VM
+
+struct desk {
+    struct insp_inspector_config inspector;
+    struct insp_engine_config config;
+    struct insp_engine *engine;
+    struct insp_context there;
+    struct insp_context back;
+    struct rig_rules r;
+    uint32_t version;
+};
+
+static void
+desk_open(struct desk *d)
+{
+    memset(d, 0, sizeof *d);
+    d->inspector = make_inspector();
+    d->config = make_config(&d->inspector);
+    d->there = pair_context(VM1, VM2);
+    d->back = pair_context(VM2, VM1);
+    d->engine = start(&d->config);
+}
+
+/* Puts the rules that were made since the last time in force. */
+static void
+desk_apply(struct desk *d)
+{
+    rig_freeze(&d->r, ++d->version, &d->inspector);
+    apply(d->engine, &d->config);
+}
+
+static void
+desk_close(struct desk *d)
+{
+    insp_engine_destroy(d->engine, 100);
+    insp_binding_unref(d->inspector.binding);
+}
+
+static uint8_t
+send_tcp(struct desk *d, bool reply, uint8_t flags, uint16_t service)
+{
+    struct spec spec = tcp(reply, flags, service);
+
+    return run_one(d->engine, reply ? &d->back : &d->there, &spec).kind;
+}
+
+/* Mutation: in judge_direction(), judge slot 2 by the packet's own
+ * direction. */
+static void
+test_replies_of_what_is_allowed_pass(void)
+{
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "web", 2, BOTH, INSP_ACTION_ALLOW, "", "", "tcp/80")
+        ->priority = 2000;
+    rig_rule(&d.r, "rest", 2, BOTH, INSP_ACTION_DROP, "", "", "any");
+    desk_apply(&d);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_tcp(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 80),
+            INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 80), INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
+    UNIT_EQ(send_tcp(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 81),
+            INSP_VERDICT_DROP);
+    desk_close(&d);
+}
+
+/* Mutation: compare no version in insp_judge(). */
+static void
+test_new_version_reaches_live_connections(void)
+{
+    struct insp_flow_row row;
+    struct desk d;
+
+    desk_open(&d);
+    desk_apply(&d);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_tcp(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 80),
+            INSP_VERDICT_ALLOW);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.policy_version, 1);
+    UNIT_STR_EQ(row.conn.rule, "");
+
+    rig_rule(&d.r, "cut", 2, FROM, INSP_ACTION_RESET, "vm:one", "",
+             "tcp/80");
+    desk_apply(&d);
+    /* The reply first: it is the initiator's direction that counts. */
+    UNIT_EQ(send_tcp(&d, true, INSP_TCP_ACK, 80), INSP_VERDICT_RESET);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 80), INSP_VERDICT_RESET);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.policy_version, 2);
+    UNIT_EQ(row.conn.verdict, INSP_VERDICT_RESET);
+    UNIT_STR_EQ(row.conn.rule, "cut");
+    UNIT_EQ(row.conn.slot, 2);
+
+    desk_apply(&d);
+    UNIT_EQ(send_tcp(&d, true, INSP_TCP_ACK, 80), INSP_VERDICT_ALLOW);
+    desk_close(&d);
+}
+
+/* Mutation: return false from may_be_either_way(); ask is_allowed_by_rule()
+ * for no rule. */
+static void
+test_midstream_is_picked_up_for_a_while(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct desk d;
+
+        desk_open(&d);
+        d.inspector.pickup_time_ms = i ? 0 : 60000;
+        rig_rule(&d.r, "web", 2, FROM, INSP_ACTION_ALLOW, "vm:one", "",
+                 "tcp/80")->priority = 2000;
+        rig_rule(&d.r, "rest", 2, FROM, INSP_ACTION_DROP, "", "", "");
+        desk_apply(&d);
+        /* The server speaks first, in the middle of a connection. */
+        UNIT_EQ(send_tcp(&d, true, INSP_TCP_ACK, 80),
+                i ? INSP_VERDICT_DROP : INSP_VERDICT_ALLOW);
+        UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 80),
+                i ? INSP_VERDICT_DROP : INSP_VERDICT_ALLOW);
+        /* That no rule forbids it the other way round is not enough. */
+        {
+            struct spec udp = tcp(false, 0, 53);
+
+            udp.proto = INSP_PROTO_UDP;
+            rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "",
+                     "tcp/82 udp/53");
+            desk_apply(&d);
+            UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 82),
+                    INSP_VERDICT_DROP);
+            UNIT_EQ(run_one(d.engine, &d.there, &udp).kind,
+                    INSP_VERDICT_DROP);
+            rig_rule(&d.r, "web", 2, FROM, INSP_ACTION_ALLOW, "vm:one", "",
+                     "tcp/80")->priority = 2000;
+            rig_rule(&d.r, "rest", 2, FROM, INSP_ACTION_DROP, "", "", "");
+            desk_apply(&d);
+        }
+        /* A SYN says who begins. */
+        UNIT_EQ(send_tcp(&d, true, INSP_TCP_SYN, 82), INSP_VERDICT_DROP);
+        UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 82), INSP_VERDICT_DROP);
+        desk_close(&d);
+    }
+}
+
+/* Mutation: in judge_alone(), allow whatever fail_mode says; or do not ask
+ * the rules. */
+static void
+test_full_table_never_allows_a_drop(void)
+{
+    for (int closed = 0; closed < 2; closed++) {
+        struct desk d;
+        unsigned int n_dropped = 0;
+        unsigned int n_passed = 0;
+
+        desk_open(&d);
+        d.inspector.flow_limit = 4;
+        d.inspector.fail_mode = closed ? INSP_FAIL_CLOSED : INSP_FAIL_OPEN;
+        rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "",
+                 "tcp/1000-1999");
+        desk_apply(&d);
+        for (uint16_t i = 0; i < 100; i++) {
+            n_passed += send_tcp(&d, false, INSP_TCP_SYN, 3000 + i)
+                        == INSP_VERDICT_ALLOW;
+        }
+        for (uint16_t i = 0; i < 100; i++) {
+            n_dropped += send_tcp(&d, false, INSP_TCP_SYN, 1000 + i)
+                         == INSP_VERDICT_DROP;
+        }
+        UNIT_EQ(n_dropped, 100);
+        if (closed) {
+            CU_ASSERT(n_passed < 100);
+        } else {
+            UNIT_EQ(n_passed, 100);
+        }
+        desk_close(&d);
+    }
+}
+
+/* Mutation: in judge_connection(), forget FLOOD; all copies then get what the
+ * first one got. */
+static void
+test_copies_of_a_flood_are_judged_each(void)
+{
+    struct spec spec = tcp(false, 0, 5000);
+    struct insp_context one;
+    struct desk d;
+
+    desk_open(&d);
+    spec.proto = INSP_PROTO_UDP;
+    memset(spec.dst_mac, 0xff, 6);
+    rig_rule(&d.r, "quiet", 2, TO, INSP_ACTION_DROP, "", "vm:two", "");
+    desk_apply(&d);
+    one = d.there;
+    one.flags |= INSP_CONTEXT_FLOOD;
+    one.zone = (struct insp_zone) { .kind = INSP_ZONE_GROUP, .a = VM1 };
+    for (int i = 0; i < 3; i++) {
+        one.out_port = 0;               /* Out of the host. */
+        UNIT_EQ(run_one(d.engine, &one, &spec).kind, INSP_VERDICT_ALLOW);
+        one.out_port = VM2;
+        UNIT_EQ(run_one(d.engine, &one, &spec).kind, INSP_VERDICT_DROP);
+    }
+    desk_close(&d);
+}
+
+/* Mutation: let insp_judge() cache what a tap has got as ALLOW. */
+static void
+test_tap_touches_nothing_and_decides_nothing(void)
+{
+    struct insp_flow_row row;
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "", "tcp/81");
+    desk_apply(&d);
+    d.there.flags |= INSP_CONTEXT_TAP;
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
+    d.there.flags &= ~(uint32_t) INSP_CONTEXT_TAP;
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
+
+    d.inspector.mode = INSP_MODE_TAP;
+    apply(d.engine, &d.config);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 1000), 1);
+    UNIT_EQ(row.conn.verdict, INSP_VERDICT_ALLOW);
+
+    /* Without rules, everything passes. */
+    d.inspector.mode = INSP_MODE_INLINE;
+    desk_apply(&d);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
+    desk_close(&d);
+}
+
+/* Mutation: do not count in insp_policy_judge(); drop insp_rules_fold(). */
+static void
+test_rules_count_over_versions(void)
+{
+    struct insp_rule_row *rows = NULL;
+    struct desk d;
+    size_t n;
+
+    desk_open(&d);
+    for (int i = 0; i < 3; i++) {
+        struct insp_rule *rule = rig_rule(&d.r, "no", 2, BOTH,
+                                          INSP_ACTION_DROP, "", "",
+                                          "tcp/81");
+        rule->number = 42;
+        desk_apply(&d);
+        UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
+        UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
+    }
+    for (int i = 0; i < 100; i++) {
+        free(rows);
+        n = insp_engine_rules(d.engine, 1, &rows, 1000);
+        CU_ASSERT_FATAL(n == 1);
+        if (rows[0].judged == 3 && rows[0].dropped == 6) {
+            break;                      /* Old versions are added later. */
+        }
+        usleep(5000);
+    }
+    UNIT_EQ(rows[0].judged, 3);
+    UNIT_EQ(rows[0].dropped, 6);
+    UNIT_EQ(rows[0].rule.number, 42);
+    UNIT_STR_EQ(rows[0].rule.name, "no");
+    free(rows);
+    desk_close(&d);
+}
+
+/* Mutation: in explain(), ask for one slot less. */
+static void
+test_explain_says_what_judge_does(void)
+{
+    struct insp_explanation e;
+    struct insp_subject subject;
+    struct insp_packet packet;
+    struct spec spec = tcp(false, INSP_TCP_SYN, 81);
+    struct made frame;
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "watch", 3, TO, INSP_ACTION_ALERT, "", "vm:two", "");
+    rig_rule(&d.r, "no", 2, FROM, INSP_ACTION_DROP, "vm:one", "", "tcp/81");
+    desk_apply(&d);
+    spec_make(&frame, &spec);
+    UNIT_EQ(insp_packet_parse(&packet, frame.bytes, frame.size, frame.size),
+            INSP_PACKET_OK);
+    insp_subject_init(&subject, &packet, frame.bytes, VM1, VM2);
+    CU_ASSERT(insp_engine_explain(d.engine, 1, &subject, &e, 1000));
+    UNIT_EQ(e.version, 1);
+    UNIT_EQ(e.judgement.verdict, INSP_VERDICT_DROP);
+    UNIT_EQ(e.matches[2].from_vm, e.judgement.rule);
+    UNIT_EQ(e.matches[2].to_vm, 0);
+    CU_ASSERT(e.matches[3].to_vm != 0);
+    UNIT_EQ(e.n_rules, 2);
+    CU_ASSERT(!insp_engine_explain(d.engine, 9, &subject, &e, 1000));
+    desk_close(&d);
+}
+
+UNIT_MAIN("judge",
+          UNIT_TEST(test_replies_of_what_is_allowed_pass),
+          UNIT_TEST(test_new_version_reaches_live_connections),
+          UNIT_TEST(test_midstream_is_picked_up_for_a_while),
+          UNIT_TEST(test_full_table_never_allows_a_drop),
+          UNIT_TEST(test_copies_of_a_flood_are_judged_each),
+          UNIT_TEST(test_tap_touches_nothing_and_decides_nothing),
+          UNIT_TEST(test_rules_count_over_versions),
+          UNIT_TEST(test_explain_says_what_judge_does))

@@ -24,6 +24,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "ovs-atomic.h"
 #include "ovs-ext/hooks.h"
+#include "packets.h"
 #include "util.h"
 #include "vl-mff-map.h"
 
@@ -185,44 +186,62 @@ ovsext_attr_context(const struct nlattr *inspect)
             ? nl_attr_get(first) : NULL);
 }
 
-/* Slot and list of a redirect attribute; false when it is damaged. */
-static bool
-parse_redirect(const struct nlattr *redirect, uint8_t *slot,
-               const struct nlattr **list)
-{
-    const struct nlattr *a;
-    size_t left;
-    bool has_slot = false;
-
-    *list = NULL;
-    NL_NESTED_FOR_EACH (a, left, redirect) {
-        if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_SLOT
-            && nl_attr_get_size(a) == 1) {
-            *slot = nl_attr_get_u8(a);
-            has_slot = true;
-        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ACTIONS) {
-            *list = a;
-        }
-    }
-    return has_slot && *list;
-}
-
-const struct nlattr *
-ovsext_attr_redirect(const struct nlattr *inspect, uint8_t wanted)
+const struct ovsext_reset *
+ovsext_attr_reset(const struct nlattr *inspect)
 {
     const struct nlattr *a;
     size_t left;
 
     NL_NESTED_FOR_EACH (a, left, inspect) {
-        const struct nlattr *list;
-        uint8_t slot;
-
-        if (nl_attr_type(a) == OVSEXT_ATTR_REDIRECT
-            && parse_redirect(a, &slot, &list) && slot == wanted) {
-            return nl_attr_get_size(list) ? list : NULL;
+        if (nl_attr_type(a) == OVSEXT_ATTR_RESET
+            && nl_attr_get_size(a) == sizeof(struct ovsext_reset)) {
+            return nl_attr_get(a);
         }
     }
     return NULL;
+}
+
+/* Reads a redirect attribute; false when it is damaged. */
+static bool
+parse_redirect(const struct nlattr *redirect, struct ovsext_way *way)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    memset(way, 0, sizeof *way);
+    NL_NESTED_FOR_EACH (a, left, redirect) {
+        if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_FUNCTION
+            && nl_attr_get_size(a) == sizeof way->function) {
+            way->function = nl_attr_get_u32(a);
+        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ARM
+                   && nl_attr_get_size(a) == sizeof way->arm) {
+            way->arm = nl_attr_get_u8(a);
+        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ENCAP
+                   && nl_attr_get_size(a) == sizeof way->encap) {
+            way->encap = nl_attr_get_u8(a);
+        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ACTIONS) {
+            way->list = a;
+        }
+    }
+    return way->function && way->list;
+}
+
+size_t
+ovsext_attr_ways(const struct nlattr *inspect, struct ovsext_way *ways,
+                 size_t max)
+{
+    const struct nlattr *a;
+    size_t left;
+    size_t n = 0;
+
+    NL_NESTED_FOR_EACH (a, left, inspect) {
+        if (n < max && nl_attr_type(a) == OVSEXT_ATTR_REDIRECT
+            && parse_redirect(a, &ways[n])
+            && nl_attr_get_size(ways[n].list)) {
+            n++;
+        }
+    }
+    return n;
 }
 
 /* Text of zones, indexed by kind: what 'a' and 'b' are called in it. */
@@ -296,11 +315,104 @@ static const struct flag_text {
     { OVSEXT_CONTEXT_UNKNOWN, "unknown" },
 };
 
+/* Text of encapsulations, behind a comma. */
+static const char *const encap_texts[] = {
+    [INSP_ENCAP_NONE] = "",
+    [INSP_ENCAP_VLAN] = ",vlan",
+    [INSP_ENCAP_NSH] = ",nsh",
+};
+
+static const char *
+encap_text(uint8_t encap)
+{
+    return encap < ARRAY_SIZE(encap_texts) ? encap_texts[encap] : ",error";
+}
+
+/* Returns the number of characters; none at all is an encapsulation, too. */
+static int
+parse_encap(const char *s, uint8_t *encap)
+{
+    for (*encap = ARRAY_SIZE(encap_texts) - 1; *encap; --*encap) {
+        if (!strncmp(s, encap_texts[*encap], strlen(encap_texts[*encap]))) {
+            break;
+        }
+    }
+    return strlen(encap_texts[*encap]);
+}
+
+uint8_t
+ovsext_encap_of(uint32_t flags)
+{
+    return (flags & OVSEXT_CONTEXT_VLAN ? INSP_ENCAP_VLAN
+            : flags & OVSEXT_CONTEXT_NSH ? INSP_ENCAP_NSH : INSP_ENCAP_NONE);
+}
+
+uint32_t
+ovsext_encap_flags(uint8_t encap)
+{
+    return (encap == INSP_ENCAP_VLAN ? OVSEXT_CONTEXT_VLAN
+            : encap == INSP_ENCAP_NSH ? OVSEXT_CONTEXT_NSH : 0);
+}
+
+static void
+format_ends(struct ds *s, const struct ovsext_context *context)
+{
+    if (context->flags & OVSEXT_CONTEXT_RETURN) {
+        ds_put_format(s, ",return(%"PRIu32",%"PRIu32"%s)",
+                      context->in_port, context->out_port,
+                      encap_text(ovsext_encap_of(context->flags)));
+        return;
+    }
+    if (context->in_port) {
+        ds_put_format(s, ",in=%"PRIu32, context->in_port);
+    }
+    if (context->out_port) {
+        ds_put_format(s, ",out=%"PRIu32, context->out_port);
+    }
+    ds_put_cstr(s, ",zone=");
+    format_zone(s, &context->zone);
+}
+
+static void
+format_reset(struct ds *s, const struct ovsext_reset *reset,
+             const struct hmap *portno_names)
+{
+    ds_put_cstr(s, ",reset(");
+    odp_portno_name_format(portno_names, reset->port, s);
+    if (reset->tci) {
+        ds_put_format(s, ",vlan=%d", vlan_tci_to_vid(reset->tci));
+    }
+    if (!eth_addr_is_zero(reset->mac)) {
+        ds_put_format(s, ",mac="ETH_ADDR_FMT, ETH_ADDR_ARGS(reset->mac));
+    }
+    ds_put_char(s, ')');
+}
+
+static void
+format_redirect(struct ds *s, const struct nlattr *a,
+                const struct hmap *portno_names)
+{
+    struct ovsext_way way;
+
+    if (!parse_redirect(a, &way)) {
+        ds_put_cstr(s, ",redirect(error)");
+        return;
+    }
+    ds_put_format(s, ",redirect(%"PRIu32",%"PRIu8"%s)(", way.function,
+                  way.arm, encap_text(way.encap));
+    if (nl_attr_get_size(way.list)) {
+        format_odp_actions(s, nl_attr_get(way.list),
+                           nl_attr_get_size(way.list), portno_names);
+    }
+    ds_put_char(s, ')');
+}
+
 void
 ovsext_format_odp(struct ds *s, const struct nlattr *inspect,
                   const struct hmap *portno_names)
 {
     const struct ovsext_context *context = ovsext_attr_context(inspect);
+    const struct ovsext_reset *reset;
     const struct nlattr *a;
     size_t left;
 
@@ -310,31 +422,19 @@ ovsext_format_odp(struct ds *s, const struct nlattr *inspect,
     }
 
     ds_put_format(s, "inspect(id=%"PRIu32, context->inspector);
-    if (context->in_port) {
-        ds_put_format(s, ",in=%"PRIu32, context->in_port);
-    }
-    if (context->out_port) {
-        ds_put_format(s, ",out=%"PRIu32, context->out_port);
-    }
-    ds_put_cstr(s, ",zone=");
-    format_zone(s, &context->zone);
+    format_ends(s, context);
     for (size_t i = 0; i < ARRAY_SIZE(flag_texts); i++) {
         if (context->flags & flag_texts[i].flag) {
             ds_put_format(s, ",%s", flag_texts[i].name);
         }
     }
+    reset = ovsext_attr_reset(inspect);
+    if (reset) {
+        format_reset(s, reset, portno_names);
+    }
     NL_NESTED_FOR_EACH (a, left, inspect) {
-        const struct nlattr *list;
-        uint8_t slot;
-
-        if (nl_attr_type(a) == OVSEXT_ATTR_REDIRECT
-            && parse_redirect(a, &slot, &list)) {
-            ds_put_format(s, ",redirect(%"PRIu8")(", slot);
-            if (nl_attr_get_size(list)) {
-                format_odp_actions(s, nl_attr_get(list),
-                                   nl_attr_get_size(list), portno_names);
-            }
-            ds_put_char(s, ')');
+        if (nl_attr_type(a) == OVSEXT_ATTR_REDIRECT) {
+            format_redirect(s, a, portno_names);
         }
     }
     ds_put_char(s, ')');
@@ -356,19 +456,75 @@ parse_flag(const char *s, uint32_t *flags)
     return 0;
 }
 
-/* One "redirect(SLOT)(LIST)" whose first 'n' characters, "redirect(SLOT)(",
- * have been read. */
+/* "return(FUNCTION,ARM[,vlan|,nsh])"; returns the number of characters, or
+ * 0. */
 static int
-parse_redirect_text(const char *s, int n, uint8_t slot,
-                    struct parse_odp_context *context,
+parse_return(const char *s, struct ovsext_context *context)
+{
+    uint8_t encap;
+    int n = 0;
+
+    if (!ovs_scan(s, "return(%"SCNi32",%"SCNi32"%n", &context->in_port,
+                  &context->out_port, &n)) {
+        return 0;
+    }
+    n += parse_encap(s + n, &encap);
+    context->flags |= OVSEXT_CONTEXT_RETURN | ovsext_encap_flags(encap);
+    return s[n] == ')' && context->in_port ? n + 1 : 0;
+}
+
+/* "reset(PORT[,vlan=VID][,mac=MAC])", by number; returns as the above. */
+static int
+parse_reset(const char *s, struct ovsext_reset *reset)
+{
+    uint32_t port;
+    uint16_t vid;
+    int n = 0, length;
+
+    memset(reset, 0, sizeof *reset);
+    if (!ovs_scan(s, "reset(%"SCNi32"%n", &port, &n)) {
+        return 0;
+    }
+    reset->port = u32_to_odp(port);
+    if (ovs_scan(s + n, ",vlan=%"SCNi16"%n", &vid, &length)
+        && vid <= VLAN_VID_MASK) {
+        reset->tci = htons(vid | VLAN_CFI);
+        n += length;
+    }
+    if (ovs_scan(s + n, ",mac="ETH_ADDR_SCAN_FMT"%n",
+                 ETH_ADDR_SCAN_ARGS(reset->mac), &length)) {
+        n += length;
+    }
+    return s[n] == ')' ? n + 1 : 0;
+}
+
+/* "redirect(FUNCTION,ARM[,vlan|,nsh])(LIST)"; returns the number of
+ * characters, 0 if it is something else, or a negative errno. */
+static int
+parse_redirect_text(const char *s, struct parse_odp_context *context,
                     ovsext_parse_list_func *parse_list,
                     struct ofpbuf *actions)
 {
     size_t redirect, list;
-    int retval;
+    uint32_t function;
+    uint8_t arm, encap;
+    int n = 0, retval;
 
+    if (!ovs_scan(s, "redirect(%"SCNi32",%"SCNi8"%n", &function, &arm, &n)
+        || !function) {
+        return 0;
+    }
+    n += parse_encap(s + n, &encap);
+    if (strncmp(s + n, ")(", 2)) {
+        return 0;
+    }
+    n += 2;
     redirect = nl_msg_start_nested(actions, OVSEXT_ATTR_REDIRECT);
-    nl_msg_put_u8(actions, OVSEXT_REDIRECT_ATTR_SLOT, slot);
+    nl_msg_put_u32(actions, OVSEXT_REDIRECT_ATTR_FUNCTION, function);
+    nl_msg_put_u8(actions, OVSEXT_REDIRECT_ATTR_ARM, arm);
+    if (encap) {
+        nl_msg_put_u8(actions, OVSEXT_REDIRECT_ATTR_ENCAP, encap);
+    }
     list = nl_msg_start_nested(actions, OVSEXT_REDIRECT_ATTR_ACTIONS);
     retval = parse_list(context, s + n, actions);
     if (retval < 0) {
@@ -380,6 +536,25 @@ parse_redirect_text(const char *s, int n, uint8_t slot,
     nl_msg_end_nested(actions, list);
     nl_msg_end_nested(actions, redirect);
     return s[n] == ')' ? n + 1 : -EINVAL;
+}
+
+/* What of an action becomes part of its context; returns the number of
+ * characters, or 0. */
+static int
+parse_context(const char *s, struct ovsext_context *context)
+{
+    int length = 0;
+
+    if (ovs_scan(s, "id=%"SCNi32"%n", &context->inspector, &length)
+        || ovs_scan(s, "in=%"SCNi32"%n", &context->in_port, &length)
+        || ovs_scan(s, "out=%"SCNi32"%n", &context->out_port, &length)) {
+        return length;
+    } else if (!strncmp(s, "zone=", 5)) {
+        length = parse_zone(s + 5, &context->zone);
+        return length ? length + 5 : 0;
+    }
+    length = parse_return(s, context);
+    return length ? length : parse_flag(s, &context->flags);
 }
 
 /* Reads an inspect action at the start of 's', which begins with "inspect(".
@@ -397,32 +572,22 @@ ovsext_parse_odp(const char *s, struct parse_odp_context *context,
     nl_msg_put_unspec(actions, OVSEXT_ATTR_CONTEXT, &parsed, sizeof parsed);
 
     while (s[n] != ')') {
-        uint8_t slot;
-        int length = 0;
+        struct ovsext_reset reset;
+        int length = parse_reset(s + n, &reset);
 
-        if (ovs_scan(s + n, "id=%"SCNi32"%n", &parsed.inspector, &length)
-            || ovs_scan(s + n, "in=%"SCNi32"%n", &parsed.in_port, &length)
-            || ovs_scan(s + n, "out=%"SCNi32"%n", &parsed.out_port,
-                        &length)) {
-            n += length;
-        } else if (!strncmp(s + n, "zone=", 5)) {
-            length = parse_zone(s + n + 5, &parsed.zone);
-            n += length ? length + 5 : 0;
-        } else if (ovs_scan(s + n, "redirect(%"SCNi8")(%n", &slot, &length)) {
-            length = parse_redirect_text(s + n, length, slot, context,
-                                         parse_list, actions);
-            if (length < 0) {
-                return length;
-            }
-            n += length;
+        if (length) {
+            nl_msg_put_unspec(actions, OVSEXT_ATTR_RESET, &reset,
+                              sizeof reset);
         } else {
-            length = parse_flag(s + n, &parsed.flags);
-            n += length;
+            length = parse_redirect_text(s + n, context, parse_list, actions);
         }
-
         if (!length) {
-            return -EINVAL;
+            length = parse_context(s + n, &parsed);
         }
+        if (length <= 0) {
+            return length ? length : -EINVAL;
+        }
+        n += length;
         n += strspn(s + n, ", \t\r\n");
     }
     if (!parsed.inspector) {
@@ -448,15 +613,19 @@ ovsext_set_runner(ovsext_run_func *function)
 
 void
 ovsext_execute(void *dp, struct dp_packet_batch *batch,
-               const struct nlattr *inspect, ovsext_execute_func *execute)
+               const struct nlattr *inspect, size_t left,
+               ovsext_execute_func *execute)
 {
+    size_t size = MIN(NLA_ALIGN(inspect->nla_len), left);
     ovsext_run_func *run;
 
     /* Without 'execute' nothing leaves the switch: such a run only finds out
      * how headers would look, and must have no other effect. */
     atomic_read_explicit(&runner, &run, memory_order_acquire);
     if (run && execute) {
-        run(dp, batch, inspect, execute);
+        const void *rest = (const char *) inspect + size;
+
+        run(dp, batch, inspect, rest, left - size, execute);
     }
 }
 

@@ -5,18 +5,24 @@
  * attribute that the datapath carries.
  *
  *     inspect(id=1,tap,zone=reg6[0..15])               OpenFlow text
- *     inspect(id=1,in=3,out=4,zone=pair(3,4),auto,redirect(4)(7))
- *                                                      datapath text
+ *     inspect(id=1,in=3,out=4,zone=pair(3,4),auto,reset(1),redirect(9,0)(7))
+ *     inspect(id=1,return(9,1,vlan),redirect(11,0)(8)) datapath text
  *
  * A datapath attribute holds a fixed context, which needs no parsing when it
- * runs, and for each slot that can redirect a list of actions that sends the
- * packet to that slot's function:
+ * runs; where a connection that is reset came from; and for each arm of each
+ * function that packets may enter by a list of actions that sends them there:
  *
  *     OVS_ACTION_ATTR_INSPECT
  *       OVSEXT_ATTR_CONTEXT    struct ovsext_context
+ *       OVSEXT_ATTR_RESET      struct ovsext_reset   (at most once)
  *       OVSEXT_ATTR_REDIRECT   (any number)
- *         OVSEXT_REDIRECT_ATTR_SLOT      u8
+ *         OVSEXT_REDIRECT_ATTR_FUNCTION  u32
+ *         OVSEXT_REDIRECT_ATTR_ARM       u8
+ *         OVSEXT_REDIRECT_ATTR_ENCAP     u8, if it is not none
  *         OVSEXT_REDIRECT_ATTR_ACTIONS   nested OVS_ACTION_ATTR_*
+ *
+ * The second form is what is done with a packet that comes in by a port of a
+ * function: here 'in_port' is the function's id and 'out_port' the arm.
  *
  * Above:    inside-ofp-actions.h, inside-xlate.h, action-run.c.
  * Below:    libopenvswitch, lib/flow/key.h.
@@ -29,6 +35,7 @@
 #ifndef OVSEXT_ACTION_CODEC_H
 #define OVSEXT_ACTION_CODEC_H 1
 
+#include "engine/engine.h"
 #include "flow/key.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/types.h"
@@ -75,11 +82,14 @@ enum ovsext_attr {
     OVSEXT_ATTR_UNSPEC,
     OVSEXT_ATTR_CONTEXT,
     OVSEXT_ATTR_REDIRECT,
+    OVSEXT_ATTR_RESET,
 };
 
 enum ovsext_redirect_attr {
     OVSEXT_REDIRECT_ATTR_UNSPEC,
-    OVSEXT_REDIRECT_ATTR_SLOT,
+    OVSEXT_REDIRECT_ATTR_FUNCTION,
+    OVSEXT_REDIRECT_ATTR_ARM,
+    OVSEXT_REDIRECT_ATTR_ENCAP,
     OVSEXT_REDIRECT_ATTR_ACTIONS,
 };
 
@@ -93,6 +103,9 @@ enum ovsext_context_flags {
     /* Only between translation and action-run.c. */
     OVSEXT_CONTEXT_FAIL_CLOSED = 0x100, /* What cannot be done: drop. */
     OVSEXT_CONTEXT_UNKNOWN = 0x200,     /* No such inspector here. */
+    OVSEXT_CONTEXT_RETURN = 0x400,      /* Out of a function... */
+    OVSEXT_CONTEXT_VLAN = 0x800,        /* ... with its cookie in a tag, */
+    OVSEXT_CONTEXT_NSH = 0x1000,        /* ... in a header of RFC 8300. */
 };
 
 /* No padding: attributes are compared as bytes. */
@@ -105,16 +118,41 @@ struct ovsext_context {
 };
 BUILD_ASSERT_DECL(sizeof(struct ovsext_context) == 28);
 
+/* Where an answer to the sender of a packet goes.  No padding. */
+struct ovsext_reset {
+    odp_port_t port;                    /* That the packet came in by. */
+    ovs_be16 tci;                       /* Of the frame there; 0: no tag. */
+    struct eth_addr mac;                /* Of the sender; zeros: unknown. */
+};
+BUILD_ASSERT_DECL(sizeof(struct ovsext_reset) == 12);
+
+/* An enum insp_encap as flags of a context, and out of these. */
+uint32_t ovsext_encap_flags(uint8_t encap);
+uint8_t ovsext_encap_of(uint32_t flags);
+
 /* The context of an attribute, or NULL when it is damaged. */
 const struct ovsext_context *ovsext_attr_context(const struct nlattr *);
 
-/* The list of a slot, or NULL; an empty list counts as none. */
-const struct nlattr *ovsext_attr_redirect(const struct nlattr *, uint8_t slot);
+/* NULL: there is none. */
+const struct ovsext_reset *ovsext_attr_reset(const struct nlattr *);
+
+/* One arm of a function and the list that sends there, which is not empty. */
+struct ovsext_way {
+    uint32_t function;
+    uint8_t arm;
+    uint8_t encap;                      /* enum insp_encap. */
+    const struct nlattr *list;
+};
+
+/* All of them, as many as fit 'n'; returns how many. */
+size_t ovsext_attr_ways(const struct nlattr *, struct ovsext_way *, size_t n);
 
 /* Who runs inspect actions in this process; NULL: nobody, they do nothing.
- * Set before there are packets. */
+ * Set before there are packets.  'rest' is what follows the action in its
+ * list. */
 typedef void ovsext_run_func(void *dp, struct dp_packet_batch *,
                              const struct nlattr *inspect,
+                             const struct nlattr *rest, size_t rest_size,
                              void (*)(void *dp, struct dp_packet_batch *,
                                       const struct nlattr *, bool steal));
 void ovsext_set_runner(ovsext_run_func *);

@@ -3,13 +3,23 @@
  *     batch -> frames[32] -> insp_worker_run() -> verdicts[32]
  *                                                    |
  *         allow: back into the batch   <-------------+
- *         drop, reset: deleted         <-------------+
- *         redirect: by slot, into sub-batches that run the slot's list
+ *         drop: deleted                <-------------+
+ *         reset: deleted, or a RST to the destination in its place
+ *         redirect: by function and arm, into sub-batches that run the list
+ *
+ *     out of a function -> frames[32] -> insp_worker_return() -> results[32]
+ *                                                    |
+ *         allow: those with equal rests, in a row, run it
+ *         redirect: as above           <-------------+
+ *         else: deleted                <-------------+
  *
  * The batch is first put in order and only then are lists run, because a
  * list may recirculate and come back here.  A packet that leaves the batch
  * is ours, whatever the caller's 'steal' says; hooks.h says how the one
  * caller that frees its packets by itself is dealt with.
+ *
+ * What is left to do with the batch is kept for packets that are redirected,
+ * and nothing is kept when the action has no redirect list.
  *
  * Counters are per process and relaxed: they are touched by packets with a
  * verdict other than allow only. */
@@ -24,10 +34,14 @@
 #include "engine/engine.h"
 #include "netlink.h"
 #include "odp-execute.h"
+#include "odp-util.h"
 #include "openvswitch/compiler.h"
 #include "ovs-ext/action-codec.h"
+#include "ovs-ext/answer.h"
+#include "ovs-ext/encap.h"
 #include "ovs-ext/hooks.h"
 #include "ovs-ext/ovs-compat.h"
+#include "ovs-ext/rest.h"
 #include "ovs-ext/worker-map.h"
 #include "ovs-rcu.h"
 #include "packets.h"
@@ -44,8 +58,13 @@ BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_NAT_SPLIT
 static struct insp_engine *_Atomic engine_in_force;
 static _Atomic uint64_t n_dropped;
 static _Atomic uint64_t n_reset;
+static _Atomic uint64_t n_answered;
+static _Atomic uint64_t n_unanswered;
 static _Atomic uint64_t n_redirected;
 static _Atomic uint64_t n_function_down;
+static _Atomic uint64_t n_returned;
+static _Atomic uint64_t n_refused;
+static _Atomic uint64_t n_undeliverable;
 
 /* At most INSP_BATCH_MAX packets of a batch, as the engine sees them. */
 struct piece {
@@ -56,9 +75,15 @@ struct piece {
 };
 
 static void
+count_n(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void
 count(_Atomic uint64_t *counter)
 {
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    count_n(counter, 1);
 }
 
 /* ICMP has no ports: connection tracking remembers type and code there.  A
@@ -167,58 +192,143 @@ return_pushed(const struct piece *piece, struct dp_packet **packets)
     }
 }
 
-/* Where the packets of one action go. */
-struct outcome {
+/* One run of an action. */
+struct run {
+    void *dp;
+    ovsext_execute_func *execute;
+    struct insp_engine *engine;
+    unsigned int worker;
+    uint64_t now_ns;
+    const struct ovsext_context *attr;
     const struct nlattr *inspect;
-    bool fail_closed;
+
+    /* Two views of the same: the second one is the engine's. */
+    struct ovsext_way ways[INSP_MAX_WAYS];
+    struct insp_way engine_ways[INSP_MAX_WAYS];
+    size_t n_ways;
+
+    /* Where packets go: sub-batches, valid if their bit is set. */
+    struct dp_packet_batch *redirects;  /* By way. */
+    uint32_t used;
+    struct dp_packet_batch *answers;    /* To the source; NULL: none. */
     bool trunc;
-    uint16_t used;                      /* Bits: slots with packets. */
-    struct dp_packet_batch *redirects;  /* By slot - FIRST_SLOT. */
 };
 
-#define FIRST_SLOT 4
-#define N_REDIRECT_SLOTS 8
+static void
+tell_ways(struct run *run)
+{
+    for (size_t i = 0; i < run->n_ways; i++) {
+        run->engine_ways[i].function = run->ways[i].function;
+        run->engine_ways[i].arm = run->ways[i].arm;
+    }
+}
+
+static void
+find_ways(struct run *run)
+{
+    run->n_ways = ovsext_attr_ways(run->inspect, run->ways, INSP_MAX_WAYS);
+    tell_ways(run);
+}
+
+/* Connection tracking asks the datapath flow for the ethertype, which on
+ * return would be that of the NSH: where tracking is left to do, functions
+ * with an NSH cannot be reached. */
+static void
+forget_nsh_ways(struct run *run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->n_ways; i++) {
+        if (run->ways[i].encap != INSP_ENCAP_NSH) {
+            run->ways[n++] = run->ways[i];
+        }
+    }
+    run->n_ways = n;
+    tell_ways(run);
+}
+
+/* The list that a verdict names, or -1. */
+static int
+way_of(const struct run *run, const struct insp_verdict *verdict)
+{
+    for (size_t i = 0; i < run->n_ways; i++) {
+        if (run->ways[i].function == verdict->function
+            && run->ways[i].arm == verdict->arm) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+/* False: the packet cannot leave after all and is to be dropped. */
+static bool
+redirect(struct run *run, const struct insp_verdict *verdict,
+         struct dp_packet *packet)
+{
+    int way = way_of(run, verdict);
+
+    if (way < 0
+        || !ovsext_encap_push(packet, verdict->encap, verdict->cookie)) {
+        insp_worker_cancel(run->engine, run->worker, run->attr->inspector,
+                           verdict);
+        count(&n_function_down);
+        return false;
+    }
+    if (!(run->used & UINT32_C(1) << way)) {
+        run->used |= UINT32_C(1) << way;
+        dp_packet_batch_init(&run->redirects[way]);
+        run->redirects[way].trunc = run->trunc;
+    }
+    dp_packet_batch_add(&run->redirects[way], packet);
+    count(&n_redirected);
+    return true;
+}
+
+/* True if 'packet' is now what the destination is told. */
+static bool
+answer(struct run *run, struct dp_packet *packet)
+{
+    const struct ovsext_reset *reset = ovsext_attr_reset(run->inspect);
+    struct dp_packet *to_source = NULL;
+    bool to_destination;
+
+    if (!ovsext_answer_allowed(run->worker, run->now_ns)) {
+        count(&n_unanswered);
+        return false;
+    }
+    if (reset) {
+        to_source = ovsext_answer_source(packet, reset);
+    }
+    if (to_source) {
+        dp_packet_batch_add(run->answers, to_source);
+    }
+    to_destination = ovsext_answer_destination(packet);
+    if (to_source || to_destination) {
+        count(&n_answered);
+    }
+    return to_destination;
+}
 
 /* True if 'packet' is to stay in the batch. */
 static bool
-apply_redirect(struct outcome *outcome, uint8_t slot,
-               struct dp_packet *packet)
-{
-    unsigned int i = slot - FIRST_SLOT;
-
-    if (slot < FIRST_SLOT || i >= N_REDIRECT_SLOTS
-        || !ovsext_attr_redirect(outcome->inspect, slot)) {
-        count(&n_function_down);
-        if (!outcome->fail_closed) {
-            return true;
-        }
-        dp_packet_delete(packet);
-        return false;
-    }
-
-    if (!(outcome->used & 1u << i)) {
-        outcome->used |= 1u << i;
-        dp_packet_batch_init(&outcome->redirects[i]);
-        outcome->redirects[i].trunc = outcome->trunc;
-    }
-    dp_packet_batch_add(&outcome->redirects[i], packet);
-    count(&n_redirected);
-    return false;
-}
-
-static bool
-apply_verdict(struct outcome *outcome, const struct insp_verdict *verdict,
+apply_verdict(struct run *run, const struct insp_verdict *verdict,
               struct dp_packet *packet)
 {
     switch ((enum insp_verdict_kind) verdict->kind) {
     case INSP_VERDICT_ALLOW:
         return true;
 
-    case INSP_VERDICT_REDIRECT:
-        return apply_redirect(outcome, verdict->slot, packet);
-
     case INSP_VERDICT_RESET:
         count(&n_reset);
+        if (answer(run, packet)) {
+            return true;
+        }
+        break;
+
+    case INSP_VERDICT_REDIRECT:
+        if (redirect(run, verdict, packet)) {
+            return false;
+        }
         break;
 
     case INSP_VERDICT_DROP:
@@ -230,48 +340,64 @@ apply_verdict(struct outcome *outcome, const struct insp_verdict *verdict,
 }
 
 static void
-run_redirects(struct outcome *outcome, void *dp, ovsext_execute_func *execute)
+run_redirects(struct run *run)
 {
-    for (uint8_t i = 0; i < N_REDIRECT_SLOTS; i++) {
-        if (outcome->used & 1u << i) {
-            const struct nlattr *list = ovsext_attr_redirect(outcome->inspect,
-                                                             FIRST_SLOT + i);
+    for (size_t i = 0; i < run->n_ways; i++) {
+        if (run->used & UINT32_C(1) << i) {
+            const struct nlattr *list = run->ways[i].list;
 
-            odp_execute_actions(dp, &outcome->redirects[i], true,
+            odp_execute_actions(run->dp, &run->redirects[i], true,
                                 nl_attr_get(list), nl_attr_get_size(list),
-                                execute);
+                                run->execute);
         }
     }
 }
 
 static void
-apply_verdicts(void *dp, struct dp_packet_batch *batch,
-               const struct nlattr *inspect,
-               const struct ovsext_context *attr,
-               const struct insp_verdict *verdicts,
-               ovsext_execute_func *execute)
+run_answers(struct run *run)
+{
+    const struct ovsext_reset *reset = ovsext_attr_reset(run->inspect);
+    struct {
+        struct nlattr nla;
+        odp_port_t port;
+    } output = {
+        .nla = { .nla_len = sizeof output,
+                 .nla_type = OVS_ACTION_ATTR_OUTPUT },
+        .port = reset ? reset->port : ODPP_NONE,
+    };
+
+    if (!dp_packet_batch_is_empty(run->answers)) {
+        odp_execute_actions(run->dp, run->answers, true, &output.nla,
+                            sizeof output, run->execute);
+    }
+}
+
+static void
+apply_verdicts(struct run *run, struct dp_packet_batch *batch,
+               const struct insp_verdict *verdicts)
 {
     const size_t size = dp_packet_batch_size(batch);
-    struct dp_packet_batch redirects[N_REDIRECT_SLOTS];
-    struct outcome outcome = {
-        .inspect = inspect,
-        .fail_closed = attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED,
-        .trunc = batch->trunc,
-        .redirects = redirects,
-    };
+    struct dp_packet_batch redirects[INSP_MAX_WAYS];
+    struct dp_packet_batch answers;
     struct dp_packet *packet;
     size_t i;
 
+    dp_packet_batch_init(&answers);
+    run->redirects = redirects;
+    run->answers = &answers;
+    run->trunc = batch->trunc;
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
-        if (apply_verdict(&outcome, &verdicts[i], packet)) {
+        if (apply_verdict(run, &verdicts[i], packet)) {
             ovsext_batch_keep(batch, packet, i);
         }
     }
-    run_redirects(&outcome, dp, execute);
+    run_redirects(run);
+    run_answers(run);
 }
 
 /* Every worker slot is taken: the packets are lost to inspection.  They pass
- * unless the operator wants to be blind by closing. */
+ * unless the operator wants to be blind by closing, or nobody can say where
+ * they belong. */
 static void
 run_without_worker(struct insp_engine *engine, struct dp_packet_batch *batch,
                    const struct ovsext_context *attr)
@@ -284,62 +410,233 @@ run_without_worker(struct insp_engine *engine, struct dp_packet_batch *batch,
     }
     insp_engine_count_lost(engine, attr->inspector, INSP_LOST_NO_WORKER,
                            dp_packet_batch_size(batch), bytes);
-    if (attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED
-        && !(attr->flags & OVSEXT_CONTEXT_TAP)) {
+    if (attr->flags & OVSEXT_CONTEXT_RETURN
+        || (attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED
+            && !(attr->flags & OVSEXT_CONTEXT_TAP))) {
         dp_packet_delete_batch(batch, true);
         dp_packet_batch_init(batch);
     }
 }
 
-static void
-run(void *dp, struct dp_packet_batch *batch, const struct nlattr *inspect,
-    ovsext_execute_func *execute)
+/* Of the packets, how many in front go on with the same rest. */
+static size_t
+n_alike(const struct ovsext_rest *rest, struct dp_packet **packets, size_t n)
 {
-    const struct ovsext_context *attr = ovsext_attr_context(inspect);
+    size_t i = 1;
+
+    while (i < n && (!rest->has_metadata
+                     || ovsext_rest_same(packets[0], packets[i]))) {
+        i++;
+    }
+    return i;
+}
+
+/* Judges the packets that come from any port but a function's. */
+static void
+run_judge(struct run *run, struct dp_packet_batch *batch,
+          const struct nlattr *actions, size_t actions_size)
+{
+    const struct ovsext_context *attr = run->attr;
+    const bool tap = attr->flags & (OVSEXT_CONTEXT_TAP
+                                    | OVSEXT_CONTEXT_UNKNOWN);
     const size_t size = dp_packet_batch_size(batch);
     struct insp_verdict verdicts[OVSEXT_BATCH_MAX];
-    struct insp_context context;
-    struct insp_engine *engine;
-    unsigned int slot;
+    struct ovsext_rest rest;
+    struct piece piece;
     bool all_allowed = true;
-    uint64_t now_ns;
 
-    engine = atomic_load_explicit(&engine_in_force, memory_order_acquire);
-    if (!engine || !attr || !size) {
-        return;
-    }
-    slot = ovsext_worker_slot();
-    if (OVS_UNLIKELY(slot == OVSEXT_NO_WORKER)) {
-        run_without_worker(engine, batch, attr);
-        return;
+    if (!tap) {
+        find_ways(run);
     }
 
     /* An id that means nothing on this bridge is told as one that means
      * nothing at all: the engine counts it, and inspects nothing. */
-    context.inspector = (attr->flags & OVSEXT_CONTEXT_UNKNOWN
-                         ? 0 : attr->inspector);
-    context.flags = attr->flags & ENGINE_FLAGS;
-    context.in_port = attr->in_port;
-    context.out_port = attr->out_port;
-    context.zone = attr->zone;
+    struct insp_context context = {
+        .inspector = (attr->flags & OVSEXT_CONTEXT_UNKNOWN
+                      ? 0 : attr->inspector),
+        .flags = attr->flags & ENGINE_FLAGS,
+        .in_port = attr->in_port,
+        .out_port = attr->out_port,
+        .zone = attr->zone,
+        .ways = run->engine_ways,
+        .n_ways = run->n_ways,
+    };
 
-    now_ns = ovsext_monotonic_ns();
-    for (size_t start = 0; start < size; start += INSP_BATCH_MAX) {
+    for (size_t start = 0; start < size; start += piece.n) {
         struct dp_packet **packets = &batch->packets[start];
-        struct piece piece;
 
         piece.n = MIN(size - start, INSP_BATCH_MAX);
+        if (OVS_UNLIKELY(run->n_ways)) {
+            ovsext_rest_make(&rest, packets[0], actions, actions_size);
+            piece.n = n_alike(&rest, packets, piece.n);
+            if (rest.has_ct) {
+                forget_nsh_ways(run);
+                context.n_ways = run->n_ways;
+            }
+            context.rest = rest.bytes;
+            context.rest_size = rest.size;
+        }
         for (size_t i = 0; i < piece.n; i++) {
             fill_frame(&piece, i, packets[i]);
         }
-        all_allowed &= insp_worker_run(engine, slot, &context, piece.frames,
-                                       piece.n, now_ns, &verdicts[start]);
+        all_allowed &= insp_worker_run(run->engine, run->worker, &context,
+                                       piece.frames, piece.n, run->now_ns,
+                                       &verdicts[start]);
         return_pushed(&piece, packets);
     }
 
-    if (OVS_UNLIKELY(!all_allowed)
-        && !(attr->flags & (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_UNKNOWN))) {
-        apply_verdicts(dp, batch, inspect, attr, verdicts, execute);
+    if (OVS_UNLIKELY(!all_allowed) && !tap) {
+        apply_verdicts(run, batch, verdicts);
+    }
+}
+
+/* Packets that go on with the same rest. */
+struct party {
+    const struct insp_return *result;   /* Of the first one. */
+    struct dp_packet_batch batch;
+};
+
+static void
+run_party(struct run *run, struct party *party)
+{
+    const struct insp_return *result = party->result;
+    const struct nlattr *actions;
+    struct dp_packet *packet;
+    size_t actions_size;
+    size_t n;
+
+    if (!result) {
+        return;
+    }
+    party->result = NULL;
+    n = dp_packet_batch_size(&party->batch);
+    actions = ovsext_rest_open(result->rest, result->rest_size,
+                               &actions_size);
+    if (!actions) {
+        count_n(&n_undeliverable, n);
+        insp_engine_count_undeliverable(run->engine, run->attr->inspector,
+                                        n);
+        dp_packet_delete_batch(&party->batch, true);
+        return;
+    }
+    count_n(&n_returned, n);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &party->batch) {
+        ovsext_rest_restore(result->rest, packet);
+    }
+    odp_execute_actions(run->dp, &party->batch, true, actions, actions_size,
+                        run->execute);
+}
+
+static void
+join_party(struct run *run, struct party *party,
+           const struct insp_return *result, struct dp_packet *packet)
+{
+    if (party->result
+        && (party->result->rest_size != result->rest_size
+            || memcmp(party->result->rest, result->rest,
+                      result->rest_size))) {
+        run_party(run, party);
+    }
+    if (!party->result) {
+        party->result = result;
+        dp_packet_batch_init(&party->batch);
+    }
+    dp_packet_batch_add(&party->batch, packet);
+}
+
+static void
+apply_returns(struct run *run, const struct insp_return *results,
+              struct dp_packet **packets, size_t n)
+{
+    struct dp_packet_batch redirects[INSP_MAX_WAYS];
+    struct party party;
+
+    party.result = NULL;
+    run->redirects = redirects;
+    run->used = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct insp_verdict *verdict = &results[i].verdict;
+
+        if (verdict->kind == INSP_VERDICT_ALLOW) {
+            join_party(run, &party, &results[i], packets[i]);
+        } else if (verdict->kind != INSP_VERDICT_REDIRECT) {
+            count(&n_refused);
+            dp_packet_delete(packets[i]);
+        } else if (!redirect(run, verdict, packets[i])) {
+            dp_packet_delete(packets[i]);
+        }
+    }
+    run_party(run, &party);
+    run_redirects(run);
+}
+
+/* What a function sends.  All of it leaves the batch, and what follows the
+ * action in its list is nothing. */
+static void
+run_return(struct run *run, struct dp_packet_batch *batch)
+{
+    const enum insp_encap encap = ovsext_encap_of(run->attr->flags);
+    const size_t size = dp_packet_batch_size(batch);
+    struct dp_packet *packets[OVSEXT_BATCH_MAX];
+    struct insp_return results[INSP_BATCH_MAX];
+    uint32_t cookies[INSP_BATCH_MAX];
+    struct piece piece;
+
+    find_ways(run);
+    struct insp_return_context context = {
+        .inspector = run->attr->inspector,
+        .function = run->attr->in_port,
+        .arm = run->attr->out_port,
+        .ways = run->engine_ways,
+        .n_ways = run->n_ways,
+        .cookies = cookies,
+    };
+
+    memcpy(packets, batch->packets, size * sizeof *packets);
+    dp_packet_batch_init(batch);
+    for (size_t start = 0; start < size; start += piece.n) {
+        struct dp_packet **some = &packets[start];
+
+        piece.n = MIN(size - start, INSP_BATCH_MAX);
+        for (size_t i = 0; i < piece.n; i++) {
+            cookies[i] = ovsext_encap_pop(some[i], encap);
+            fill_frame(&piece, i, some[i]);
+            piece.frames[i].nat = NULL;
+        }
+        insp_worker_return(run->engine, run->worker, &context, piece.frames,
+                           piece.n, run->now_ns, results);
+        return_pushed(&piece, some);
+        apply_returns(run, results, some, piece.n);
+    }
+}
+
+static void
+run(void *dp, struct dp_packet_batch *batch, const struct nlattr *inspect,
+    const struct nlattr *rest, size_t rest_size, ovsext_execute_func *execute)
+{
+    struct run run;
+
+    run.engine = atomic_load_explicit(&engine_in_force, memory_order_acquire);
+    run.attr = ovsext_attr_context(inspect);
+    if (!run.engine || !run.attr || dp_packet_batch_is_empty(batch)) {
+        return;
+    }
+    run.worker = ovsext_worker_slot();
+    if (OVS_UNLIKELY(run.worker == OVSEXT_NO_WORKER)) {
+        run_without_worker(run.engine, batch, run.attr);
+        return;
+    }
+    run.dp = dp;
+    run.execute = execute;
+    run.now_ns = ovsext_monotonic_ns();
+    run.inspect = inspect;
+    run.n_ways = 0;
+    run.used = 0;
+    run.trunc = false;
+    if (OVS_UNLIKELY(run.attr->flags & OVSEXT_CONTEXT_RETURN)) {
+        run_return(&run, batch);
+    } else {
+        run_judge(&run, batch, rest, rest_size);
     }
 }
 
@@ -365,13 +662,22 @@ ovsext_run_set_engine(struct insp_engine *engine)
     }
 }
 
+static uint64_t
+read_counter(_Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 void
 ovsext_run_get_stats(struct ovsext_run_stats *stats)
 {
-    stats->dropped = atomic_load_explicit(&n_dropped, memory_order_relaxed);
-    stats->reset = atomic_load_explicit(&n_reset, memory_order_relaxed);
-    stats->redirected = atomic_load_explicit(&n_redirected,
-                                             memory_order_relaxed);
-    stats->function_down = atomic_load_explicit(&n_function_down,
-                                                memory_order_relaxed);
+    stats->dropped = read_counter(&n_dropped);
+    stats->reset = read_counter(&n_reset);
+    stats->answered = read_counter(&n_answered);
+    stats->unanswered = read_counter(&n_unanswered);
+    stats->redirected = read_counter(&n_redirected);
+    stats->function_down = read_counter(&n_function_down);
+    stats->returned = read_counter(&n_returned);
+    stats->refused = read_counter(&n_refused);
+    stats->undeliverable = read_counter(&n_undeliverable);
 }

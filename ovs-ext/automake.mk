@@ -12,10 +12,25 @@ ovs_ext_FILES = \
 	ovs-ext/action-codec.h \
 	ovs-ext/action-run.c \
 	ovs-ext/action-run.h \
+	ovs-ext/answer.c \
+	ovs-ext/answer.h \
+	ovs-ext/appctl-command.h \
+	ovs-ext/appctl-coverage.c \
+	ovs-ext/appctl-explain.c \
+	ovs-ext/appctl-flows.c \
+	ovs-ext/appctl-packet.c \
+	ovs-ext/appctl-packet.h \
+	ovs-ext/appctl-policy.c \
+	ovs-ext/appctl-show.c \
+	ovs-ext/appctl-state.c \
 	ovs-ext/appctl.c \
 	ovs-ext/appctl.h \
 	ovs-ext/crash.c \
 	ovs-ext/crash.h \
+	ovs-ext/datapaths.c \
+	ovs-ext/datapaths.h \
+	ovs-ext/encap.c \
+	ovs-ext/encap.h \
 	ovs-ext/hooks.h \
 	ovs-ext/host.c \
 	ovs-ext/host.h \
@@ -27,16 +42,37 @@ ovs_ext_FILES = \
 	ovs-ext/out.h \
 	ovs-ext/ovs-compat.h \
 	ovs-ext/ovs-tree.mk \
+	ovs-ext/port-use.c \
+	ovs-ext/port-use.h \
 	ovs-ext/ports.c \
 	ovs-ext/ports.h \
+	ovs-ext/probe.c \
+	ovs-ext/probe.h \
+	ovs-ext/rest.c \
+	ovs-ext/rest.h \
+	ovs-ext/row-function.c \
+	ovs-ext/row-function.h \
+	ovs-ext/row-inspector.c \
+	ovs-ext/row-inspector.h \
+	ovs-ext/row-policy.c \
+	ovs-ext/row-policy.h \
+	ovs-ext/row-rule.c \
+	ovs-ext/row-rule.h \
+	ovs-ext/row-settings.c \
+	ovs-ext/row-settings.h \
+	ovs-ext/row-shared.c \
+	ovs-ext/row-shared.h \
+	ovs-ext/row-view.c \
+	ovs-ext/row-view.h \
 	ovs-ext/rows.c \
 	ovs-ext/rows.h \
 	ovs-ext/schema/inspect.ovsschema.json \
 	ovs-ext/schema/inspect.xml \
+	ovs-ext/status-function.c \
+	ovs-ext/status-part.h \
+	ovs-ext/status-row.c \
 	ovs-ext/status.c \
 	ovs-ext/status.h \
-	ovs-ext/test-policy.c \
-	ovs-ext/test-policy.h \
 	ovs-ext/view.c \
 	ovs-ext/view.h \
 	ovs-ext/worker-map.c \

@@ -7,7 +7,8 @@
  *
  *     lib/odp-util.c        text of the datapath action
  *     lib/odp-execute.c     runs it
- *     lib/dpif.c            keeps a dropped packet from being freed twice
+ *     lib/dpif.c            keeps a dropped packet from being freed twice,
+ *                           says that a port's number has changed hands
  *     ofproto/...           frozen state, refusal, revalidation
  *     vswitchd/bridge.c     hands the database over, each turn
  *
@@ -24,6 +25,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "openvswitch/types.h"
 
 struct dp_packet;
 struct dp_packet_batch;
@@ -64,13 +67,20 @@ void ovsext_format_odp(struct ds *, const struct nlattr *,
 int ovsext_parse_odp(const char *, struct parse_odp_context *,
                      ovsext_parse_list_func *, struct ofpbuf *);
 
-/* lib/odp-execute.c.  Any thread.  Runs an inspect action on 'batch' and
+/* lib/odp-execute.c.  Any thread.  Runs an inspect action, which is at the
+ * beginning of the 'left' bytes that are left of its list, on 'batch', and
  * takes the packets out of it that were dropped or sent elsewhere: they are
  * gone whoever owned them, as with every action that shrinks a batch. */
 typedef void ovsext_execute_func(void *dp, struct dp_packet_batch *,
                                  const struct nlattr *action, bool steal);
 void ovsext_execute(void *dp, struct dp_packet_batch *,
-                    const struct nlattr *inspect, ovsext_execute_func *);
+                    const struct nlattr *inspect, size_t left,
+                    ovsext_execute_func *);
+
+/* lib/dpif.c.  A port of a datapath with that number is about to go, or has
+ * come: what is kept for packets that are in a function, and would go out by
+ * that number, is void.  Any thread. */
+void ovsext_port_changed(odp_port_t);
 
 /* lib/dpif.c.  Between the two, the actions run on a copy of a packet of a
  * userspace datapath, because its owner frees the packet by itself. */
@@ -88,10 +98,18 @@ bool ovsext_refuse_buckets(bool supported, const char *bridge,
                            const struct ovs_list *buckets);
 bool ovsext_view_changed(uint64_t *serial);
 
+/* ofproto/ofproto-dpif.c.  Main thread.  Between the two it closes a handle
+ * of a datapath, which must be the last one. */
+void ovsext_datapath_close_begin(void);
+void ovsext_datapath_close_end(void);
+
 /* vswitchd/bridge.c.  Main thread.  Init comes after Open vSwitch has said
- * which columns it does not want (so that ours may be taken out: they are
- * read over a connection of our own to the same 'remote', see rows.c), run
- * before it runs its bridges, exit when no bridge and no datapath is left. */
+ * which columns it does not want (so that ours may be taken out: the
+ * configuration thread reads them over a connection of its own to the same
+ * 'remote', see rows.c).  Run, before it runs its bridges, starts that thread
+ * when there is a first inspector, and answers commands; wait wakes when there
+ * is another view.  Exit, when no bridge and no datapath is left, ends the
+ * thread and the engine. */
 void ovsext_bridge_init(struct ovsdb_idl *, const char *remote);
 void ovsext_bridge_run(struct ovsdb_idl *);
 void ovsext_bridge_wait(struct ovsdb_idl *);

@@ -8,7 +8,8 @@
  *     ovsext_xlate_action          do_xlate_actions: an explicit action
  *     ovsext_output_begin, _end    compose_output_action__
  *     ovsext_refuse_output         check_output_prerequisites
- *     ovsext_refuse_input          xlate_actions
+ *     ovsext_take_input,           xlate_actions: what comes out of a
+ *       ovsext_put_return          function
  *     ovsext_copy_begin, _end      what translates a copy of the packet:
  *                                  buckets, clone, patch ports
  *     ovsext_freeze                finish_freezing__
@@ -56,7 +57,9 @@ ovsext_end_of_xport(struct ovsext_end *end, const struct ovsext_view *view,
     if (port) {
         end->id = port->id;
         end->role = port->role;
+        end->mac = port->mac;
     }
+    end->odp_port = xport->is_tunnel ? ODPP_NONE : xport->odp_port;
     end->is_tunnel = xport->is_tunnel;
     end->is_trunk = true;
     if (xbundle && xbundle->vlan_mode != PORT_VLAN_TRUNK) {
@@ -79,6 +82,7 @@ ovsext_ingress(struct xlate_ctx *ctx, const struct ovsext_view *view,
 
     if (!xport) {
         memset(end, 0, sizeof *end);
+        end->odp_port = ODPP_NONE;
         return;
     }
     ovsext_end_of_xport(end, view, xport);
@@ -130,43 +134,136 @@ ovsext_is_flood(struct xlate_ctx *ctx)
 
 /* The datapath action. */
 
-static const struct xport *
-ovsext_find_xport(const struct xbridge *xbridge, const char *name)
+/* The ports of a bridge that are functions', found once for each view by a
+ * walk over all of its ports.  Kept in the bridge, whose ports do not change
+ * as long as it is in use, and freed with it. */
+struct ovsext_function_port {
+    uint32_t function;
+    uint8_t arm;
+    ofp_port_t ofp_port;
+};
+
+struct ovsext_function_ports {
+    uint64_t serial;            /* Of the view. */
+    size_t n;
+    struct ovsext_function_port ports[];
+};
+
+static struct ovsext_function_ports *
+ovsext_find_function_ports(const struct xbridge *xbridge,
+                           const struct ovsext_view *view)
 {
+    struct ovsext_function_ports *found = xzalloc(sizeof *found);
+    size_t allocated = 0;
     const struct xport *xport;
 
+    found->serial = ovsext_view_serial(view);
     HMAP_FOR_EACH (xport, ofp_node, &xbridge->xports) {
-        if (!strcmp(netdev_get_name(xport->netdev), name)) {
-            return xport;
+        const struct ovsext_view_port *port
+            = ovsext_view_port(view, netdev_get_name(xport->netdev));
+
+        if (!port || !port->function) {
+            continue;
         }
+        if (found->n == allocated) {
+            allocated = allocated * 2 + 4;
+            found = xrealloc(found, sizeof *found
+                                    + allocated * sizeof found->ports[0]);
+        }
+        found->ports[found->n++] = (struct ovsext_function_port) {
+            .function = port->function,
+            .arm = port->arm,
+            .ofp_port = xport->ofp_port,
+        };
     }
-    return NULL;
+    return found;
 }
 
-static void
-ovsext_put_redirect(struct xlate_ctx *ctx, uint8_t slot, const char *port)
+static const struct ovsext_function_ports *
+ovsext_function_ports(const struct xbridge *xbridge_,
+                      const struct ovsext_view *view)
 {
-    const struct xport *xport = ovsext_find_xport(ctx->xbridge, port);
-    size_t redirect, list;
+    struct xbridge *xbridge = CONST_CAST(struct xbridge *, xbridge_);
+    struct ovsext_function_ports *old, *found;
+
+    atomic_read_explicit(&xbridge->inspect_ports, &old, memory_order_acquire);
+    if (old && old->serial == ovsext_view_serial(view)) {
+        return old;
+    }
+    found = ovsext_find_function_ports(xbridge, view);
+    if ((!old || old->serial < found->serial)
+        && atomic_compare_exchange_strong_explicit(
+            &xbridge->inspect_ports, &old, found,
+            memory_order_acq_rel, memory_order_relaxed)) {
+        if (old) {
+            ovsrcu_postpone(free, old);
+        }
+    } else {
+        /* Somebody else's is newer: this one serves one translation. */
+        ovsrcu_postpone(free, found);
+    }
+    return found;
+}
+
+/* A redirect list for 'arm' of 'function', or none when nothing can be output
+ * to it: the function is down then. */
+static void
+ovsext_put_redirect(struct xlate_ctx *ctx,
+                    const struct ovsext_view_function *function, uint8_t arm,
+                    ofp_port_t port)
+{
+    size_t redirect, list, body;
 
     redirect = nl_msg_start_nested(ctx->odp_actions, OVSEXT_ATTR_REDIRECT);
-    nl_msg_put_u8(ctx->odp_actions, OVSEXT_REDIRECT_ATTR_SLOT, slot);
+    nl_msg_put_u32(ctx->odp_actions, OVSEXT_REDIRECT_ATTR_FUNCTION,
+                   function->id);
+    nl_msg_put_u8(ctx->odp_actions, OVSEXT_REDIRECT_ATTR_ARM, arm);
+    if (function->encap) {
+        nl_msg_put_u8(ctx->odp_actions, OVSEXT_REDIRECT_ATTR_ENCAP,
+                      function->encap);
+    }
     list = nl_msg_start_nested(ctx->odp_actions, OVSEXT_REDIRECT_ATTR_ACTIONS);
-    if (xport) {
-        compose_output_action__(ctx, xport->ofp_port, NULL, true, false,
-                                false);
-    }
-    if (nl_attr_oversized(ctx->odp_actions->size - redirect)) {
+    body = ctx->odp_actions->size;
+    compose_output_action__(ctx, port, NULL, true, false, false);
+    if (ctx->odp_actions->size == body) {
+        xlate_report(ctx, OFT_WARN, "function %"PRIu32" is down: port %s is "
+                     "no output", function->id, function->ports[arm]);
         nl_msg_reset_size(ctx->odp_actions, redirect);
-        return;
+    } else if (nl_attr_oversized(ctx->odp_actions->size - redirect)) {
+        nl_msg_reset_size(ctx->odp_actions, redirect);
+    } else {
+        nl_msg_end_nested(ctx->odp_actions, list);
+        nl_msg_end_nested(ctx->odp_actions, redirect);
     }
-    nl_msg_end_nested(ctx->odp_actions, list);
-    nl_msg_end_nested(ctx->odp_actions, redirect);
-    if (!nl_attr_get_size(ofpbuf_at_assert(ctx->odp_actions, list,
-                                           NLA_HDRLEN))) {
-        xlate_report(ctx, OFT_WARN, "the function in slot %"PRIu8" is down: "
-                     "port %s %s", slot, port,
-                     xport ? "is no output" : "is not on this bridge");
+}
+
+/* The lists of one function, by the ports that it has on this bridge. */
+static void
+ovsext_put_function(struct xlate_ctx *ctx,
+                    const struct ovsext_function_ports *ports,
+                    const struct ovsext_view_function *function)
+{
+    struct flow old_flow = ctx->xin->flow;
+    struct flow old_base_flow = ctx->base_flow;
+
+    for (uint8_t arm = 0; arm < 1 + function->both_arms; arm++) {
+        size_t i;
+
+        for (i = 0; i < ports->n; i++) {
+            if (ports->ports[i].function == function->id
+                && ports->ports[i].arm == arm) {
+                break;
+            }
+        }
+        if (i == ports->n) {
+            xlate_report(ctx, OFT_WARN, "function %"PRIu32" is down: port %s "
+                         "is not on this bridge", function->id,
+                         function->ports[arm] ? function->ports[arm] : "");
+            continue;
+        }
+        ovsext_put_redirect(ctx, function, arm, ports->ports[i].ofp_port);
+        ctx->xin->flow = old_flow;
+        ctx->base_flow = old_base_flow;
     }
 }
 
@@ -175,26 +272,25 @@ ovsext_put_redirect(struct xlate_ctx *ctx, uint8_t slot, const char *port)
  * one that the destination would, and it goes on from here if the verdict is
  * another.  No mirror, and no counter of sFlow or NetFlow, sees them. */
 static void
-ovsext_put_redirects(struct xlate_ctx *ctx,
+ovsext_put_redirects(struct xlate_ctx *ctx, const struct ovsext_view *view,
                      const struct ovsext_view_inspector *inspector)
 {
-    struct flow old_flow = ctx->xin->flow;
-    struct flow old_base_flow = ctx->base_flow;
+    const struct ovsext_function_ports *ports;
     uint32_t old_n_outputs = ctx->sflow_n_outputs;
     odp_port_t old_odp_port = ctx->sflow_odp_port;
     ofp_port_t old_iface = ctx->nf_output_iface;
     mirror_mask_t old_mirrors = ctx->mirrors;
     int old_snaplen = ctx->mirror_snaplen;
 
+    if (!inspector->n_functions) {
+        return;
+    }
+    ports = ovsext_function_ports(ctx->xbridge, view);
     ctx->inspect.composing = true;
     ctx->mirrors = ~(mirror_mask_t) 0;
     ctx->mirror_snaplen = 0;
-    for (uint8_t slot = 0; slot < OVSEXT_N_SLOTS; slot++) {
-        if (inspector->function_ports[slot]) {
-            ovsext_put_redirect(ctx, slot, inspector->function_ports[slot]);
-            ctx->xin->flow = old_flow;
-            ctx->base_flow = old_base_flow;
-        }
+    for (size_t i = 0; i < inspector->n_functions; i++) {
+        ovsext_put_function(ctx, ports, &inspector->functions[i]);
     }
     ctx->inspect.composing = false;
     ctx->sflow_n_outputs = old_n_outputs;
@@ -204,9 +300,27 @@ ovsext_put_redirects(struct xlate_ctx *ctx,
     ctx->mirror_snaplen = old_snaplen;
 }
 
+/* Where an answer to the sender goes, as long as that is a plain port: back
+ * by it, with the tag that the frame had there. */
+static void
+ovsext_put_reset(struct xlate_ctx *ctx, const struct ovsext_end *in)
+{
+    struct ovsext_reset reset;
+
+    if (in->odp_port != ODPP_NONE) {
+        reset.port = in->odp_port;
+        reset.tci = in->vid ? htons(in->vid | VLAN_CFI) : 0;
+        reset.mac = in->mac;
+        nl_msg_put_unspec(ctx->odp_actions, OVSEXT_ATTR_RESET, &reset,
+                          sizeof reset);
+    }
+}
+
 static void
 ovsext_put(struct xlate_ctx *ctx, struct ovsext_context *context,
-           const struct ovsext_view_inspector *inspector)
+           const struct ovsext_view *view,
+           const struct ovsext_view_inspector *inspector,
+           const struct ovsext_end *in)
 {
     size_t inspect = nl_msg_start_nested(ctx->odp_actions,
                                          OVS_ACTION_ATTR_INSPECT);
@@ -220,12 +334,15 @@ ovsext_put(struct xlate_ctx *ctx, struct ovsext_context *context,
     }
     nl_msg_put_unspec(ctx->odp_actions, OVSEXT_ATTR_CONTEXT, context,
                       sizeof *context);
+    if (inspector && !(context->flags & OVSEXT_CONTEXT_TAP)) {
+        ovsext_put_reset(ctx, in);
+    }
 
     /* Copies of a flood are never redirected: so many lists would not fit. */
     size = ctx->odp_actions->size;
     if (inspector
         && !(context->flags & (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_FLOOD))) {
-        ovsext_put_redirects(ctx, inspector);
+        ovsext_put_redirects(ctx, view, inspector);
     }
     if (nl_attr_oversized(ctx->odp_actions->size - inspect)) {
         xlate_report_error(ctx, "redirect lists are too long: functions of "
@@ -317,7 +434,7 @@ ovsext_xlate_action(struct xlate_ctx *ctx, const struct ofpact_inspect *oi)
     if (oi->flags & OVSEXT_OFPACT_TAP || !inspector || inspector->tap) {
         context.flags |= OVSEXT_CONTEXT_TAP;
     }
-    ovsext_put(ctx, &context, inspector);
+    ovsext_put(ctx, &context, view, inspector, &in);
 }
 
 /* Automatic insertion. */
@@ -346,8 +463,10 @@ ovsext_is_exempt(const struct xlate_ctx *ctx)
 
 static void
 ovsext_insert(struct xlate_ctx *ctx, struct ovsext_output *output,
+              const struct ovsext_view *view,
               const struct ovsext_view_inspector *inspector,
-              const struct ovsext_context *template)
+              const struct ovsext_context *template,
+              const struct ovsext_end *in)
 {
     struct ovsext_context context = *template;
 
@@ -362,7 +481,7 @@ ovsext_insert(struct xlate_ctx *ctx, struct ovsext_output *output,
     }
     xlate_report(ctx, OFT_DETAIL, "inspector %"PRIu32" inspects this output%s",
                  inspector->id, inspector->tap ? " (tap)" : "");
-    ovsext_put(ctx, &context, inspector);
+    ovsext_put(ctx, &context, view, inspector, in);
     ovsext_meet(&ctx->inspect.frozen, inspector->id);
     output->inserted = true;
 }
@@ -418,7 +537,7 @@ ovsext_output_begin(struct xlate_ctx *ctx, const struct xport *xport)
             = ovsext_view_inspector(view, attachment->id);
 
         if (ovsext_wants(ctx, inspector, attachment->select, &in, &out)) {
-            ovsext_insert(ctx, &output, inspector, &context);
+            ovsext_insert(ctx, &output, view, inspector, &context, &in);
         }
     }
     output.body = ctx->odp_actions->size;
@@ -449,19 +568,20 @@ ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
 
 /* Function ports take no part in switching. */
 
-static bool
-ovsext_is_function(const struct xport *xport)
+/* The port if it is a function's, else NULL. */
+static const struct ovsext_view_port *
+ovsext_function_of(const struct xport *xport)
 {
     const struct ovsext_view_port *port
         = ovsext_view_port(ovsext_view_get(), netdev_get_name(xport->netdev));
 
-    return port && port->is_function;
+    return port && port->function ? port : NULL;
 }
 
 static bool
 ovsext_refuse_output(const struct xlate_ctx *ctx, const struct xport *xport)
 {
-    if (ctx->inspect.composing || !ovsext_is_function(xport)) {
+    if (ctx->inspect.composing || !ovsext_function_of(xport)) {
         return false;
     }
     xlate_report(ctx, OFT_DETAIL, "port %s belongs to a function, skipping "
@@ -469,17 +589,93 @@ ovsext_refuse_output(const struct xlate_ctx *ctx, const struct xport *xport)
     return true;
 }
 
-/* What a function says of its own reaches no flow table. */
+/* True if the packet has come in by a function's port: it reaches no flow
+ * table. */
 static bool
-ovsext_refuse_input(struct xlate_ctx *ctx, const struct xport *xport)
+ovsext_take_input(const struct xlate_ctx *ctx, const struct xport *xport)
 {
-    if (!xport || !ovsext_is_function(xport)) {
-        return false;
+    return (xport && !ctx->xin->ofpacts && !ctx->rule
+            && ovsext_function_of(xport));
+}
+
+/* What comes out of a function has its own context with the engine, so one
+ * datapath flow is enough for all of an ethertype: forgets what translation
+ * has matched on so far (NetFlow wants much). */
+static void
+ovsext_mask_return(struct xlate_ctx *ctx)
+{
+    struct flow_wildcards *wc = ctx->wc;
+
+    flow_wildcards_init_catchall(wc);
+    WC_MASK_FIELD(wc, packet_type);
+    WC_MASK_FIELD(wc, in_port);
+    WC_MASK_FIELD(wc, dl_type);
+    WC_MASK_FIELD(wc, recirc_id);
+    if (is_ip_any(&ctx->xin->flow)) {
+        WC_MASK_FIELD_MASK(wc, nw_frag, FLOW_NW_FRAG_MASK);
     }
-    xlate_report(ctx, OFT_DETAIL, "port %s belongs to a function: dropped",
-                 netdev_get_name(xport->netdev));
-    ctx->error = XLATE_FORWARDING_DISABLED;
-    return true;
+
+    /* Unless a bit is matched, the datapath matches the whole tag. */
+    wc->masks.vlans[0].tci |= htons(VLAN_CFI);
+    tnl_wc_init(&ctx->xin->flow, wc);
+    wc->masks.tunnel.metadata.tab = ctx->xin->flow.tunnel.metadata.tab;
+}
+
+static const char *
+ovsext_refuse_return(const struct xlate_ctx *ctx, const struct xport *xport,
+                     const struct ovsext_view_inspector *inspector)
+{
+    if (!inspector) {
+        return "has no inspector";
+    } else if (!ctx->xbridge->support.inspect) {
+        return "is on a datapath that cannot inspect";
+    } else if (ctx->xin->frozen_state) {
+        return "has become a function's while packets recirculated";
+    } else if (xport->config & (OFPUTIL_PC_NO_RECV | OFPUTIL_PC_PORT_DOWN)
+               || !xport_stp_forward_state(xport)
+               || !xport_rstp_forward_state(xport)) {
+        return "is not to receive";
+    }
+    return NULL;
+}
+
+/* The one action for what comes out of a function: the engine knows what was
+ * sent there, and what is left to do with it. */
+static void
+ovsext_put_return(struct xlate_ctx *ctx, const struct xport *xport)
+{
+    const struct ovsext_view *view = ovsext_view_get();
+    const struct ovsext_view_port *port = ovsext_function_of(xport);
+    const struct ovsext_view_inspector *inspector = NULL;
+    struct ovsext_context context;
+    const char *refused;
+    size_t inspect;
+
+    if (port) {
+        inspector = ovsext_view_inspector(view, port->inspector);
+    }
+    ovsext_mask_return(ctx);
+    refused = ovsext_refuse_return(ctx, xport, inspector);
+    if (refused) {
+        xlate_report(ctx, OFT_DETAIL, "port %s belongs to a function and %s: "
+                     "dropped", netdev_get_name(xport->netdev), refused);
+        ctx->error = XLATE_FORWARDING_DISABLED;
+        return;
+    }
+
+    xlate_report(ctx, OFT_DETAIL, "port %s belongs to function %"PRIu32": "
+                 "what it returns goes on, all else is dropped",
+                 netdev_get_name(xport->netdev), port->function);
+    memset(&context, 0, sizeof context);
+    context.inspector = port->inspector;
+    context.flags = OVSEXT_CONTEXT_RETURN | ovsext_encap_flags(port->encap);
+    context.in_port = port->function;
+    context.out_port = port->arm;
+    inspect = nl_msg_start_nested(ctx->odp_actions, OVS_ACTION_ATTR_INSPECT);
+    nl_msg_put_unspec(ctx->odp_actions, OVSEXT_ATTR_CONTEXT, &context,
+                      sizeof context);
+    ovsext_put_redirects(ctx, view, inspector);
+    nl_msg_end_nested(ctx->odp_actions, inspect);
 }
 
 /* Copies.

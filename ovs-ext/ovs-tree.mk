@@ -15,9 +15,13 @@ lib_libopenvswitch_la_SOURCES += \
 	ovs-ext/action-codec.c \
 	ovs-ext/action-codec.h \
 	ovs-ext/hooks.h \
-	ovs-ext/inside-ofp-actions.h
+	ovs-ext/inside-ofp-actions.h \
+	ovs-ext/port-use.c \
+	ovs-ext/port-use.h
 
 ofproto_libofproto_la_SOURCES += \
+	ovs-ext/datapaths.c \
+	ovs-ext/datapaths.h \
 	ovs-ext/inside-xlate.h \
 	ovs-ext/view.c \
 	ovs-ext/view.h \

@@ -11,12 +11,16 @@
  * identity is put together again and compared.  A difference of any kind,
  * and a device that went or was replaced, makes a new id.  A port that waits
  * for its device has one already, so that the first packet finds it known.
- * Nodes that the walk has not met are dead. */
+ * Nodes that the walk has not met are dead.
+ *
+ * Other threads read a list, a copy that is made when somebody wants one and
+ * something has changed since the last one was made. */
 
 #include <config.h>
 
 #include "ovs-ext/ports.h"
 
+#include "config/config.h"
 #include "hash.h"
 #include "lib/vswitch-idl.h"
 #include "netdev-provider.h"
@@ -28,7 +32,7 @@
 
 VLOG_DEFINE_THIS_MODULE(inspect_ports);
 
-#define BASELINES_A_TURN 16
+#define BASELINES_A_TURN 64
 
 struct bridge_id {
     struct hmap_node node;              /* In 'bridges', by 'uuid'. */
@@ -44,6 +48,7 @@ ovsext_ports_init(struct ovsext_ports *ports)
     hmap_init(&ports->bridges);
     sset_init(&ports->listed);
     ports->identity_keys = xstrdup("");
+    ports->rule_keys = xstrdup("");
 }
 
 uint32_t
@@ -120,16 +125,17 @@ put_extra(struct insp_port *insp, const char *key, const char *value)
     }
 }
 
+/* All 'keys' but those that are among 'others'. */
 static void
 put_extras(struct insp_port *insp, const struct smap *external_ids,
-           const char *keys)
+           const char *keys, const char *others)
 {
     while (*keys) {
         size_t length = strcspn(keys, "\n");
         char *key = xmemdup0(keys, length);
         const char *value = smap_get(external_ids, key);
 
-        if (value) {
+        if (value && !insp_config_has_key(others, key)) {
             put_extra(insp, key, value);
         }
         free(key);
@@ -192,7 +198,8 @@ describe(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
     ovs_strlcpy(insp->iface_id, iface_id ? iface_id : "",
                 sizeof insp->iface_id);
     ovs_strlcpy(insp->vm_id, vm_id ? vm_id : "", sizeof insp->vm_id);
-    put_extras(insp, ids, ports->identity_keys);
+    put_extras(insp, ids, ports->identity_keys, "");
+    put_extras(insp, ids, ports->rule_keys, ports->identity_keys);
 
     if (vm_id || sset_contains(&ports->listed, name)
         || sset_contains(&ports->listed, iface->name)
@@ -201,6 +208,14 @@ describe(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
     } else {
         insp->role = iface_id ? INSP_PORT_INFRASTRUCTURE : INSP_PORT_OTHER;
     }
+}
+
+/* The next one who wants a list needs another. */
+static void
+forget_list(struct ovsext_ports *ports)
+{
+    ovsext_port_list_unref(ports->list);
+    ports->list = NULL;
 }
 
 /* Takes a port out of the array, if it is in. */
@@ -212,6 +227,7 @@ detach(struct ovsext_ports *ports, struct ovsext_port *port)
     if (!port->insp.id) {
         return;
     }
+    forget_list(ports);
     last = --ports->n;
     ports->array[port->index] = ports->array[last];
     ports->owners[port->index] = ports->owners[last];
@@ -230,6 +246,7 @@ attach(struct ovsext_ports *ports, struct ovsext_port *port)
         ports->owners = xrealloc(ports->owners, n * sizeof *ports->owners);
         ports->n_allocated = n;
     }
+    forget_list(ports);
     port->insp.id = ++ports->last_port_id;
     port->has_baseline = false;
     port->baseline = 0;
@@ -341,6 +358,21 @@ renew(struct ovsext_ports *ports, struct ovsext_port *port,
     attach(ports, port);
 }
 
+/* Rules look at more of an identity that is the same, or at less. */
+static bool
+refresh(struct ovsext_ports *ports, struct ovsext_port *port,
+        const struct insp_port *insp)
+{
+    port->rule_generation = ports->rule_generation;
+    if (!memcmp(insp, &port->insp, sizeof *insp)) {
+        return false;
+    }
+    port->insp = *insp;
+    ports->array[port->index] = *insp;
+    forget_list(ports);
+    return true;
+}
+
 static bool
 update_port(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
             const struct ovsrec_port *row, bool devices)
@@ -353,37 +385,44 @@ update_port(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
     struct insp_port insp;
     uint32_t device, types;
     bool changed = false;
+    bool same = false;
 
     if (!port) {
         port = add_port(ports, uuid);
         device = devices_of(row);
     } else {
         device = devices ? devices_of(row) : port->device;
-        if (port->row_seqno == row_seqno && port->port_seqno == port_seqno
-            && port->generation == ports->generation
-            && port->device == device
-            && uuid_equals(&port->bridge_uuid, &bridge->header_.uuid)) {
-            port->turn = ports->turn;
+        same = (port->row_seqno == row_seqno && port->port_seqno == port_seqno
+                && port->generation == ports->generation
+                && port->device == device
+                && uuid_equals(&port->bridge_uuid, &bridge->header_.uuid));
+        port->turn = ports->turn;
+        if (same && port->rule_generation == ports->rule_generation) {
             return false;
         }
     }
 
     describe(ports, bridge, row, &insp);
-    types = types_of(row);
     insp.id = port->insp.id;
+    if (same) {
+        return refresh(ports, port, &insp);
+    }
+    types = types_of(row);
     if (!port->insp.id || memcmp(&insp, &port->insp, sizeof insp)
         || (port->device && port->device != device) || port->types != types
         || !same_members(&port->members, row)) {
         renew(ports, port, &insp, row);
         changed = true;
     }
-    if (!port->device && device) {
+    if (!port->device != !device) {
         ports->has_baselines = false;
+        forget_list(ports);
     }
     port->bridge_uuid = bridge->header_.uuid;
     port->row_seqno = row_seqno;
     port->port_seqno = port_seqno;
     port->generation = ports->generation;
+    port->rule_generation = ports->rule_generation;
     port->device = device;
     port->types = types;
     port->turn = ports->turn;
@@ -400,8 +439,8 @@ destroy_port(struct ovsext_ports *ports, struct ovsext_port *port)
 
 bool
 ovsext_ports_update(struct ovsext_ports *ports, const struct ovsdb_idl *idl,
-                    const char *identity_keys, const struct sset *listed,
-                    bool devices)
+                    const char *identity_keys, const char *rule_keys,
+                    const struct sset *listed, bool devices)
 {
     const struct ovsrec_bridge *bridge;
     struct ovsext_port *port;
@@ -417,6 +456,11 @@ ovsext_ports_update(struct ovsext_ports *ports, const struct ovsdb_idl *idl,
         sset_destroy(&ports->listed);
         sset_clone(&ports->listed, listed);
         ports->generation++;
+    }
+    if (strcmp(ports->rule_keys, rule_keys)) {
+        free(ports->rule_keys);
+        ports->rule_keys = xstrdup(rule_keys);
+        ports->rule_generation++;
     }
 
     OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
@@ -446,25 +490,20 @@ ovsext_ports_update(struct ovsext_ports *ports, const struct ovsdb_idl *idl,
     return changed;
 }
 
-/* All that the devices have carried since they began. */
+/* All that a device has carried since it began. */
 static bool
-read_counters(const struct ovsext_port *port, uint64_t *bytes)
+add_counters(const char *name, uint64_t *bytes)
 {
-    const char *name;
+    struct netdev *netdev = netdev_from_name(name);
+    struct netdev_stats stats;
     bool any = false;
 
-    *bytes = 0;
-    SSET_FOR_EACH (name, &port->members) {
-        struct netdev *netdev = netdev_from_name(name);
-        struct netdev_stats stats;
-
-        if (netdev) {
-            if (!netdev_get_stats(netdev, &stats)) {
-                *bytes += stats.rx_bytes + stats.tx_bytes;
-                any = true;
-            }
-            netdev_close(netdev);
+    if (netdev) {
+        any = !netdev_get_stats(netdev, &stats);
+        if (any) {
+            *bytes += stats.rx_bytes + stats.tx_bytes;
         }
+        netdev_close(netdev);
     }
     return any;
 }
@@ -480,6 +519,7 @@ ovsext_ports_note_baselines(struct ovsext_ports *ports)
     }
     for (i = 0; i < ports->n; i++) {
         struct ovsext_port *port = ports->owners[i];
+        const char *name;
 
         if (port->has_baseline || port->insp.role != INSP_PORT_VM
             || !port->device) {
@@ -488,22 +528,89 @@ ovsext_ports_note_baselines(struct ovsext_ports *ports)
         if (!budget--) {
             return true;
         }
-        read_counters(port, &port->baseline);
+        port->baseline = 0;
+        SSET_FOR_EACH (name, &port->members) {
+            add_counters(name, &port->baseline);
+        }
         port->has_baseline = true;
     }
     ports->has_baselines = true;
+    forget_list(ports);
     return false;
 }
 
-bool
-ovsext_port_carried(const struct ovsext_port *port, uint64_t *bytes)
+static void
+describe_members(const struct ovsext_port *port,
+                 struct ovsext_port_detail *detail)
 {
-    if (!port->device || !read_counters(port, bytes)) {
-        *bytes = 0;
-        return false;
+    const char *name;
+
+    detail->members = xcalloc(sset_count(&port->members),
+                              sizeof *detail->members);
+    SSET_FOR_EACH (name, &port->members) {
+        detail->members[detail->n_members++] = xstrdup(name);
     }
-    *bytes -= MIN(*bytes, port->baseline);
-    return true;
+    detail->bridge_uuid = port->bridge_uuid;
+    detail->has_device = port->device != 0;
+    detail->baseline = port->baseline;
+}
+
+struct ovsext_port_list *
+ovsext_ports_list(struct ovsext_ports *ports)
+{
+    if (!ports->list) {
+        struct ovsext_port_list *list = xzalloc(sizeof *list);
+
+        ovs_refcount_init(&list->ref_cnt);
+        list->n = ports->n;
+        list->array = xcalloc(list->n, sizeof *list->array);
+        list->details = xcalloc(list->n, sizeof *list->details);
+        for (size_t i = 0; i < list->n; i++) {
+            list->array[i] = ports->array[i];
+            describe_members(ports->owners[i], &list->details[i]);
+        }
+        ports->list = list;
+    }
+    return ovsext_port_list_ref(ports->list);
+}
+
+struct ovsext_port_list *
+ovsext_port_list_ref(struct ovsext_port_list *list)
+{
+    ovs_refcount_ref(&list->ref_cnt);
+    return list;
+}
+
+void
+ovsext_port_list_unref(struct ovsext_port_list *list)
+{
+    if (!list || ovs_refcount_unref(&list->ref_cnt) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t j = 0; j < list->details[i].n_members; j++) {
+            free(list->details[i].members[j]);
+        }
+        free(list->details[i].members);
+    }
+    free(list->array);
+    free(list->details);
+    free(list);
+}
+
+bool
+ovsext_port_carried(const struct ovsext_port_list *list, size_t i,
+                    uint64_t *bytes)
+{
+    const struct ovsext_port_detail *detail = &list->details[i];
+    bool any = false;
+
+    *bytes = 0;
+    for (size_t j = 0; detail->has_device && j < detail->n_members; j++) {
+        any |= add_counters(detail->members[j], bytes);
+    }
+    *bytes -= MIN(*bytes, detail->baseline);
+    return any;
 }
 
 void
@@ -511,6 +618,7 @@ ovsext_ports_clear(struct ovsext_ports *ports)
 {
     struct ovsext_port *port;
 
+    forget_list(ports);
     HMAP_FOR_EACH_SAFE (port, node, &ports->set) {
         destroy_port(ports, port);
     }
@@ -529,18 +637,19 @@ role_in_view(enum insp_port_role role)
 }
 
 void
-ovsext_ports_to_view(const struct ovsext_ports *ports,
+ovsext_ports_to_view(const struct ovsext_port_list *list,
                      struct ovsext_view_builder *builder)
 {
-    size_t i;
-
-    for (i = 0; i < ports->n; i++) {
+    for (size_t i = 0; i < list->n; i++) {
+        const struct ovsext_port_detail *detail = &list->details[i];
         struct ovsext_view_port view = {
-            .id = ports->array[i].id,
-            .role = role_in_view(ports->array[i].role),
+            .id = list->array[i].id,
+            .role = role_in_view(list->array[i].role),
         };
 
-        SSET_FOR_EACH (view.name, &ports->owners[i]->members) {
+        memcpy(view.mac.ea, list->array[i].mac, sizeof view.mac.ea);
+        for (size_t j = 0; j < detail->n_members; j++) {
+            view.name = detail->members[j];
             ovsext_view_builder_add_port(builder, &view);
         }
     }
@@ -559,6 +668,7 @@ ovsext_ports_destroy(struct ovsext_ports *ports)
     hmap_destroy(&ports->bridges);
     sset_destroy(&ports->listed);
     free(ports->identity_keys);
+    free(ports->rule_keys);
     free(ports->array);
     free(ports->owners);
 }

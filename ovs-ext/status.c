@@ -6,6 +6,9 @@
  * (counters, seconds since...) is composed only when the counters are due,
  * and repeated in between.
  *
+ * Rules and sets, of which there may be many, are in status-row.c, functions
+ * in status-function.c.
+ *
  * Status is composed from the rows as read last, so nothing is written while
  * the engine still works on them: what is in the database is in force. */
 
@@ -19,7 +22,9 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovs-ext/row-policy.h"
 #include "ovs-ext/rows.h"
+#include "ovs-ext/status-part.h"
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
@@ -34,6 +39,10 @@ static long long int status_at;     /* When to compose status again. */
 static long long int statistics_at; /* When to compose counters again. */
 static uint64_t status_serial;      /* Of the rows that it told of last. */
 static uint64_t committing_serial;  /* Of those that 'txn' tells of. */
+static bool is_wanted;              /* There is something to tell. */
+static bool are_more;               /* Rows had to wait for the next turn. */
+static bool all_written;            /* No row waits, but for those that the
+                                     * database has lost. */
 
 /* When an uplink's connection came and went last, by name. */
 struct history {
@@ -47,10 +56,8 @@ struct history {
 };
 static struct shash histories = SHASH_INITIALIZER(&histories);
 
-/* Adds a text from an operator's or a peer's words.  The database takes
- * UTF-8 only; what has been cut or was none is mended. */
-static void
-put_text(struct smap *status, const char *key, const char *text)
+void
+ovsext_status_put_text(struct smap *status, const char *key, const char *text)
 {
     char clean[2048];
 
@@ -69,16 +76,18 @@ add_fault_text(struct ds *ds, const char *text)
 }
 
 char *
-ovsext_inspector_error(const struct ovsext_inspector *inspector,
+ovsext_inspector_error(const struct ovsext_rows *rows,
+                       const struct ovsext_inspector *inspector,
                        const struct insp_inspector_stats *stats)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     add_fault_text(&ds, inspector->faults.text);
     add_fault_text(&ds, inspector->bridge_faults.text);
+    add_fault_text(&ds, inspector->policy_faults.text);
     add_fault_text(&ds, stats ? stats->error : NULL);
     if (inspector->referenced) {
-        add_fault_text(&ds, ovsext_rows()->error);
+        add_fault_text(&ds, rows->error);
     }
     return ds.length ? ds_steal_cstr(&ds) : NULL;
 }
@@ -100,17 +109,18 @@ ovsext_inspector_state(const struct ovsext_inspector *inspector,
 }
 
 static void
-compose_inspector(const struct ovsext_inspector *inspector,
+compose_inspector(const struct ovsext_rows *rows,
+                  const struct ovsext_inspector *inspector,
                   const struct insp_inspector_stats *stats,
                   struct smap *status)
 {
-    char *error = ovsext_inspector_error(inspector, stats);
+    char *error = ovsext_inspector_error(rows, inspector, stats);
 
     smap_init(status);
     smap_add(status, "state", ovsext_inspector_state(inspector, stats));
-    put_text(status, "error", error);
-    put_text(status, "warning", inspector->warnings.text);
-    put_text(status, "bridges", inspector->bridges);
+    ovsext_status_put_text(status, "error", error);
+    ovsext_status_put_text(status, "warning", inspector->warnings.text);
+    ovsext_status_put_text(status, "bridges", inspector->bridges);
     if (stats) {
         smap_add_format(status, "policy_version", "%"PRIu32,
                         stats->policy_version);
@@ -120,6 +130,7 @@ compose_inspector(const struct ovsext_inspector *inspector,
 
 static void
 set_inspector_statistics(const struct ovsrec_inspector *row,
+                         const struct ovsext_rows *rows,
                          const struct insp_inspector_stats *stats)
 {
     const struct {
@@ -142,7 +153,7 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
                                  + stats->table.ended[INSP_END_QUOTA] },
         { "memory_bytes", stats->table.bytes },
         { "unknown_id_packets",
-          insp_engine_unknown_id(ovsext_rows()->engine) },
+          insp_engine_unknown_id(rows->engine) },
     };
     const char *keys[ARRAY_SIZE(counters)];
     int64_t values[ARRAY_SIZE(counters)];
@@ -217,13 +228,15 @@ compose_uplink(const struct ovsext_uplink *uplink,
                          : s->state);
 
     smap_init(status);
-    put_text(status, "state", state);
-    put_text(status, "error", uplink->faults.text);
-    put_text(status, "warning", uplink->warnings.text);
+    ovsext_status_put_text(status, "state", state);
+    ovsext_status_put_text(status, "error", uplink->faults.text);
+    ovsext_status_put_text(status, "warning", uplink->warnings.text);
     if (s && strcmp(state, "error")) {
-        put_text(status, "last_error", s->last_error);
-        put_text(status, "peer", s->is_connected ? s->peer : NULL);
-        put_text(status, "protocol", s->is_connected ? s->protocol : NULL);
+        ovsext_status_put_text(status, "last_error", s->last_error);
+        if (s->is_connected) {
+            ovsext_status_put_text(status, "peer", s->peer);
+            ovsext_status_put_text(status, "protocol", s->protocol);
+        }
         compose_history(uplink->name, s, refresh, serial, status);
     }
 }
@@ -252,8 +265,9 @@ uplink_status_of(const struct insp_uplink_status *all, size_t n,
 }
 
 static void
-write_inspectors(const struct ovsext_rows *rows, bool refresh)
+write_inspectors(const struct ovsext_told *told, bool refresh)
 {
+    const struct ovsext_rows *rows = told->rows;
     static struct insp_inspector_stats all[INSP_MAX_INSPECTORS];
     size_t n = 0;
 
@@ -267,18 +281,18 @@ write_inspectors(const struct ovsext_rows *rows, bool refresh)
         const struct ovsrec_inspector *row;
         struct smap status;
 
-        row = ovsrec_inspector_get_for_uuid(rows->idl, &inspector->uuid);
+        row = ovsrec_inspector_get_for_uuid(told->idl, &inspector->uuid);
         if (!row) {
             continue;
         }
         if (inspector->n_bridges) {
             stats = stats_of(all, n, inspector->config.base.id);
         }
-        compose_inspector(inspector, stats, &status);
+        compose_inspector(rows, inspector, stats, &status);
         ovsrec_inspector_set_status(row, &status);
         smap_destroy(&status);
         if (stats && refresh) {
-            set_inspector_statistics(row, stats);
+            set_inspector_statistics(row, rows, stats);
         }
         if (row->cur_cfg != inspector->next_cfg) {
             ovsrec_inspector_set_cur_cfg(row, inspector->next_cfg);
@@ -287,8 +301,9 @@ write_inspectors(const struct ovsext_rows *rows, bool refresh)
 }
 
 static void
-write_uplinks(const struct ovsext_rows *rows, bool refresh)
+write_uplinks(const struct ovsext_told *told, bool refresh)
 {
+    const struct ovsext_rows *rows = told->rows;
     static struct insp_uplink_status all[INSP_MAX_UPLINKS];
     struct shash_node *node;
     size_t n = 0;
@@ -304,7 +319,7 @@ write_uplinks(const struct ovsext_rows *rows, bool refresh)
         const struct ovsrec_inspect_uplink *row;
         struct smap status;
 
-        row = ovsrec_inspect_uplink_get_for_uuid(rows->idl, &uplink->uuid);
+        row = ovsrec_inspect_uplink_get_for_uuid(told->idl, &uplink->uuid);
         if (!row) {
             continue;
         }
@@ -312,7 +327,7 @@ write_uplinks(const struct ovsext_rows *rows, bool refresh)
             && uplink->config.base.n_inspectors) {
             s = uplink_status_of(all, n, uplink->name);
         }
-        compose_uplink(uplink, s, refresh, rows->serial, &status);
+        compose_uplink(uplink, s, refresh, told->serial, &status);
         ovsrec_inspect_uplink_set_status(row, &status);
         ovsrec_inspect_uplink_set_is_connected(row, s && s->is_connected);
         smap_destroy(&status);
@@ -321,74 +336,91 @@ write_uplinks(const struct ovsext_rows *rows, bool refresh)
         }
     }
     SHASH_FOR_EACH_SAFE (node, &histories) {
-        if (((struct history *) node->data)->seen_in != rows->serial) {
+        if (((struct history *) node->data)->seen_in != told->serial) {
             free(node->data);
             shash_delete(&histories, node);
         }
     }
 }
 
-static int
-statistics_interval(const struct ovsext_rows *rows)
+static void
+begin_writing(const struct ovsext_told *told)
 {
-    const struct ovsrec_open_vswitch *ovs;
-    int interval = MIN_STATISTICS_MS;
+    bool refresh = time_msec() >= statistics_at;
 
-    ovs = ovsrec_open_vswitch_first(rows->idl);
-    if (ovs) {
-        interval = smap_get_int(&ovs->other_config, "stats-update-interval",
-                                MIN_STATISTICS_MS);
+    if (refresh) {
+        statistics_at = time_msec() + MAX(told->rows->stats_interval_ms,
+                                          MIN_STATISTICS_MS);
     }
-    return MAX(interval, MIN_STATISTICS_MS);
+    status_at = time_msec() + STATUS_MS;
+    committing_serial = told->serial;
+    txn = ovsdb_idl_txn_create(told->idl);
+    write_inspectors(told, refresh);
+    write_uplinks(told, refresh);
+    ovsext_status_functions_write(told, refresh);
+    all_written &= committing_serial == status_serial;
+    are_more = ovsext_status_rows_write(told, !all_written);
+}
+
+static void
+go_on_writing(const struct ovsext_told *told)
+{
+    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+
+    if (status == TXN_INCOMPLETE) {
+        return;
+    }
+    ovsdb_idl_txn_destroy(txn);
+    txn = NULL;
+    if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
+        status_serial = committing_serial;
+        all_written = !are_more;
+        ovsext_status_rows_note(told->policies, true);
+    } else {
+        VLOG_DBG("status not written (%s), trying again",
+                 ovsdb_idl_txn_status_to_string(status));
+        status_serial = told->serial;
+        status_at = time_msec() + STATUS_MS;
+        ovsext_status_rows_note(told->policies, false);
+        are_more = false;
+        all_written = false;
+    }
 }
 
 void
-ovsext_status_run(struct ovsext_rows *rows)
+ovsext_status_run(const struct ovsext_told *told)
 {
-    if (!txn && rows->all_in_force
-        && (time_msec() >= status_at || status_serial != rows->serial)) {
-        bool refresh = time_msec() >= statistics_at;
+    bool is_new = status_serial != told->serial;
 
-        if (refresh) {
-            statistics_at = time_msec() + statistics_interval(rows);
+    is_wanted = told->all_in_force
+                && (told->rows->n_inspectors || told->rows->n_uplinks
+                    || told->rows->n_functions
+                    || !hmap_is_empty(&told->policies->rules.rules)
+                    || !hmap_is_empty(&told->policies->rules.sets)
+                    || is_new);
+    if (!txn && told->all_in_force) {
+        is_new |= ovsext_status_functions_look(told, is_new);
+        if (is_new || are_more || time_msec() >= status_at) {
+            begin_writing(told);
         }
-        status_at = time_msec() + STATUS_MS;
-        committing_serial = rows->serial;
-        txn = ovsdb_idl_txn_create(rows->idl);
-        write_inspectors(rows, refresh);
-        write_uplinks(rows, refresh);
     }
     if (txn) {
-        enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
-
-        if (status == TXN_INCOMPLETE) {
-            return;
-        }
-        ovsdb_idl_txn_destroy(txn);
-        txn = NULL;
-        if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
-            status_serial = committing_serial;
-        } else {
-            VLOG_DBG("status not written (%s), trying again",
-                     ovsdb_idl_txn_status_to_string(status));
-            status_serial = rows->serial;
-            status_at = time_msec() + STATUS_MS;
-        }
+        go_on_writing(told);
+    }
+    if (!txn && told->all_in_force
+        && (are_more || status_serial != told->serial)) {
+        poll_immediate_wake();
     }
 }
 
 void
-ovsext_status_wait(const struct ovsext_rows *rows)
+ovsext_status_wait(void)
 {
     if (txn) {
         ovsdb_idl_txn_wait(txn);
-    } else if (rows->all_in_force
-               && (rows->n_inspectors || rows->n_uplinks)) {
-        if (status_serial != rows->serial) {
-            poll_immediate_wake();
-        } else {
-            poll_timer_wait_until(status_at);
-        }
+    } else if (is_wanted) {
+        poll_timer_wait_until(MIN(ovsext_status_functions_next(),
+                                  status_at));
     }
 }
 
@@ -405,4 +437,5 @@ ovsext_status_exit(void)
         free(node->data);
     }
     shash_destroy(&histories);
+    ovsext_status_functions_exit();
 }

@@ -5,11 +5,13 @@
  * statistics, is_connected, cur_cfg.
  *
  * Above:    ovs-ext/rows.c.        Below:  rows.h, engine/engine.h.
- * Threads:  the main thread.
+ * Threads:  run, wait and exit: the configuration thread.  The others: any
+ *           thread that has a reference to the rows.
  * Memory:   as Open vSwitch allocates.
- * Time:     a change of state within a second, at once after a change of
- *           the configuration; counters as often as those of ports
- *           (Open_vSwitch other_config:stats-update-interval, 5 s).
+ * Time:     a change of state within a second (of a service function, half
+ *           a second), at once after a change of the configuration; counters
+ *           as often as those of ports (Open_vSwitch
+ *           other_config:stats-update-interval, 5 s).
  * Fails:    a transaction that fails is tried again a second later.
  */
 
@@ -17,13 +19,25 @@
 #define OVSEXT_STATUS_H 1
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct ovsext_rows;
-struct ovsext_inspector;
 struct insp_inspector_stats;
+struct ovsdb_idl;
+struct ovsext_inspector;
+struct ovsext_policies;
+struct ovsext_rows;
 
-void ovsext_status_run(struct ovsext_rows *);
-void ovsext_status_wait(const struct ovsext_rows *);
+/* What it is to tell of. */
+struct ovsext_told {
+    struct ovsdb_idl *idl;
+    const struct ovsext_rows *rows;     /* As read last; NULL: none yet. */
+    struct ovsext_policies *policies;
+    uint64_t serial;                    /* Raised when rows are in force. */
+    bool all_in_force;                  /* Nothing waits for the engine. */
+};
+
+void ovsext_status_run(const struct ovsext_told *);
+void ovsext_status_wait(void);
 void ovsext_status_exit(void);
 
 /* "active", "unused", "disabled" or "error"; 'stats' may be NULL. */
@@ -31,7 +45,8 @@ const char *ovsext_inspector_state(const struct ovsext_inspector *,
                                    const struct insp_inspector_stats *);
 
 /* Everything that is wrong with an inspector, or NULL; the caller frees. */
-char *ovsext_inspector_error(const struct ovsext_inspector *,
+char *ovsext_inspector_error(const struct ovsext_rows *,
+                             const struct ovsext_inspector *,
                              const struct insp_inspector_stats *);
 
 #endif /* ovs-ext/status.h */

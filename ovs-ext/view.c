@@ -8,18 +8,19 @@
 
 #include "ovs-ext/view.h"
 
+#include <stdatomic.h>
+
 #include "openvswitch/hmap.h"
-#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "ovs-ext/hooks.h"
 #include "ovs-rcu.h"
 #include "hash.h"
+#include "packets.h"
 #include "util.h"
 
 struct inspector_node {
     struct hmap_node node;      /* In ovsext_view.inspectors, by id. */
-    struct ovsext_view_inspector up;
-    char *ports[OVSEXT_N_SLOTS];
+    struct ovsext_view_inspector up;    /* Owns the names of ports. */
 };
 
 struct bridge_node {
@@ -28,6 +29,7 @@ struct bridge_node {
 };
 
 struct ovsext_view {
+    uint64_t serial;
     struct hmap inspectors;
     struct shash bridges;       /* Of struct bridge_node. */
     struct shash ports;         /* Of struct ovsext_view_port. */
@@ -39,7 +41,7 @@ struct ovsext_view_builder {
 };
 
 static OVSRCU_TYPE(struct ovsext_view *) in_force = OVSRCU_INITIALIZER(NULL);
-static uint64_t view_serial;    /* Main thread. */
+static _Atomic uint64_t view_serial;    /* Of the view in force. */
 
 static struct ovsext_view *
 view_create(void)
@@ -55,8 +57,10 @@ view_create(void)
 static void
 inspector_clear(struct inspector_node *inspector)
 {
-    for (size_t i = 0; i < OVSEXT_N_SLOTS; i++) {
-        free(inspector->ports[i]);
+    for (size_t i = 0; i < inspector->up.n_functions; i++) {
+        for (int arm = 0; arm < 2; arm++) {
+            free(CONST_CAST(char *, inspector->up.functions[i].ports[arm]));
+        }
     }
 }
 
@@ -118,9 +122,11 @@ ovsext_view_builder_add_inspector(struct ovsext_view_builder *b,
                     hash_int(up->id, 0));
     }
     inspector->up = *up;
-    for (size_t i = 0; i < OVSEXT_N_SLOTS; i++) {
-        inspector->ports[i] = nullable_xstrdup(up->function_ports[i]);
-        inspector->up.function_ports[i] = inspector->ports[i];
+    for (size_t i = 0; i < up->n_functions; i++) {
+        for (int arm = 0; arm < 2; arm++) {
+            inspector->up.functions[i].ports[arm]
+                = nullable_xstrdup(up->functions[i].ports[arm]);
+        }
     }
 }
 
@@ -174,19 +180,44 @@ ovsext_view_builder_add_port(struct ovsext_view_builder *b,
 }
 
 static bool
-inspectors_equal(const struct inspector_node *a,
-                 const struct inspector_node *b)
+functions_equal(const struct ovsext_view_function *a,
+                const struct ovsext_view_function *b)
 {
-    if (a->up.enabled != b->up.enabled || a->up.tap != b->up.tap
-        || a->up.fail_closed != b->up.fail_closed) {
+    return (a->id == b->id
+            && a->encap == b->encap
+            && a->both_arms == b->both_arms
+            && nullable_string_is_equal(a->ports[0], b->ports[0])
+            && nullable_string_is_equal(a->ports[1], b->ports[1]));
+}
+
+static bool
+inspectors_equal(const struct ovsext_view_inspector *a,
+                 const struct ovsext_view_inspector *b)
+{
+    if (a->enabled != b->enabled || a->tap != b->tap
+        || a->fail_closed != b->fail_closed
+        || a->n_functions != b->n_functions) {
         return false;
     }
-    for (size_t i = 0; i < OVSEXT_N_SLOTS; i++) {
-        if (!nullable_string_is_equal(a->ports[i], b->ports[i])) {
+    for (size_t i = 0; i < a->n_functions; i++) {
+        if (!functions_equal(&a->functions[i], &b->functions[i])) {
             return false;
         }
     }
     return true;
+}
+
+static bool
+ports_equal(const struct ovsext_view_port *a,
+            const struct ovsext_view_port *b)
+{
+    return (a->id == b->id
+            && a->role == b->role
+            && eth_addr_equals(a->mac, b->mac)
+            && a->function == b->function
+            && a->inspector == b->inspector
+            && a->arm == b->arm
+            && a->encap == b->encap);
 }
 
 static bool
@@ -220,7 +251,7 @@ views_equal(const struct ovsext_view *a, const struct ovsext_view *b)
         const struct inspector_node *other = find_inspector(b,
                                                             inspector->up.id);
 
-        if (!other || !inspectors_equal(inspector, other)) {
+        if (!other || !inspectors_equal(&inspector->up, &other->up)) {
             return false;
         }
     }
@@ -238,29 +269,48 @@ views_equal(const struct ovsext_view *a, const struct ovsext_view *b)
         const struct ovsext_view_port *other = shash_find_data(&b->ports,
                                                                node->name);
 
-        if (!other || port->id != other->id || port->role != other->role
-            || port->is_function != other->is_function) {
+        if (!other || !ports_equal(port, other)) {
             return false;
         }
     }
     return true;
 }
 
-/* A port that a redirect list sends to is a function's, whoever says so. */
+/* An interface that nothing else is known of is a function's all the same.
+ * When two functions name one port, it is the older one's. */
+static void
+mark_port(struct ovsext_view *view, const struct inspector_node *inspector,
+          const struct ovsext_view_function *function, uint8_t arm)
+{
+    const char *name = function->ports[arm];
+    struct ovsext_view_port *port = shash_find_data(&view->ports, name);
+
+    if (!port) {
+        port = xzalloc(sizeof *port);
+        port->name = shash_add(&view->ports, name, port)->name;
+    }
+    if (!port->function || function->id < port->function) {
+        port->function = function->id;
+        port->inspector = inspector->up.id;
+        port->arm = arm;
+        port->encap = function->encap;
+    }
+}
+
 static void
 mark_functions(struct ovsext_view *view)
 {
     const struct inspector_node *inspector;
 
     HMAP_FOR_EACH (inspector, node, &view->inspectors) {
-        for (size_t i = 0; i < OVSEXT_N_SLOTS; i++) {
-            struct ovsext_view_port *port = NULL;
+        for (size_t i = 0; i < inspector->up.n_functions; i++) {
+            const struct ovsext_view_function *function
+                = &inspector->up.functions[i];
 
-            if (inspector->ports[i]) {
-                port = shash_find_data(&view->ports, inspector->ports[i]);
-            }
-            if (port) {
-                port->is_function = true;
+            for (uint8_t arm = 0; arm < 2; arm++) {
+                if (function->ports[arm]) {
+                    mark_port(view, inspector, function, arm);
+                }
             }
         }
     }
@@ -280,15 +330,16 @@ ovsext_view_publish(struct ovsext_view_builder *b)
         return false;
     }
 
+    new->serial = atomic_load_explicit(&view_serial, memory_order_relaxed)
+                  + 1;
     ovsrcu_set(&in_force, new);
     if (old) {
         ovsrcu_postpone(view_free, old);
     }
 
     /* Each datapath notices in its type_run(), which comes in the next turn
-     * of the main loop at the latest. */
-    view_serial++;
-    poll_immediate_wake();
+     * of the main loop. */
+    atomic_store_explicit(&view_serial, new->serial, memory_order_release);
     return true;
 }
 
@@ -347,6 +398,12 @@ ovsext_view_attachment(const struct ovsext_view_bridge *bridge,
     return NULL;
 }
 
+uint64_t
+ovsext_view_serial(const struct ovsext_view *view)
+{
+    return view->serial;
+}
+
 bool
 ovsext_view_is_idle(const struct ovsext_view *view)
 {
@@ -362,9 +419,10 @@ ovsext_view_inserts(const struct ovsext_view *view)
 bool
 ovsext_view_changed(uint64_t *serial)
 {
-    bool changed = *serial != view_serial;
+    uint64_t now = atomic_load_explicit(&view_serial, memory_order_acquire);
+    bool changed = *serial != now;
 
-    *serial = view_serial;
+    *serial = now;
     return changed;
 }
 

@@ -5,8 +5,8 @@
  * which bridges insert inspection by themselves, which inspectors exist.
  * Frozen when it is published; replaced as a whole.
  *
- *     main thread (rows.c)                     any thread that translates
- *     --------------------                     --------------------------
+ *     configuration thread (rows.c)            any thread that translates
+ *     -----------------------------            --------------------------
  *     b = ovsext_view_builder_create()         view = ovsext_view_get()
  *     ovsext_view_builder_add_inspector(b..)   ovsext_view_port(view, "vm1")
  *     ovsext_view_builder_add_bridge(b, ...)   ... until it quiesces
@@ -19,9 +19,10 @@
  *
  * Above:    ovs-ext/rows.c (builds), ovs-ext/xlate-inside.h (reads).
  * Below:    libopenvswitch: ovs-rcu, shash.
- * Threads:  builder functions and publish: the main thread.  Get and
- *           look-ups: any thread that is registered with RCU; what they
- *           return is borrowed until that thread quiesces.
+ * Threads:  builder functions, publish and destroy: one thread at a time,
+ *           registered with RCU.  Get and look-ups: any thread that is
+ *           registered with RCU; what they return is borrowed until that
+ *           thread quiesces.
  * Memory:   by OVS's allocators; an old view is freed after a grace period.
  * Time:     none.
  * Fails:    never (memory: as Open vSwitch does).
@@ -33,6 +34,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "openvswitch/types.h"
 
 /* What stands behind a port. */
 enum ovsext_role {
@@ -49,8 +52,17 @@ enum ovsext_select {
     OVSEXT_SELECT_ALL,          /* Any. */
 };
 
-/* Slots of functions, as in the policy: 4 to 11 can redirect. */
-#define OVSEXT_N_SLOTS 12
+/* A service function, as translation needs it.  A port that is not on the
+ * bridge is none: the list is empty then, and the function down from there.
+ * One-armed: both ports are the same. */
+#define OVSEXT_MAX_FUNCTIONS 16
+
+struct ovsext_view_function {
+    uint32_t id;                /* Function id of the engine. */
+    uint8_t encap;              /* enum insp_encap. */
+    bool both_arms;             /* Packets may enter by either port. */
+    const char *ports[2];       /* Names of interfaces: input, output. */
+};
 
 /* An Inspector row. */
 struct ovsext_view_inspector {
@@ -59,9 +71,9 @@ struct ovsext_view_inspector {
     bool tap;                   /* mode=tap: every action is a tap. */
     bool fail_closed;           /* fail_mode=closed. */
 
-    /* Name of the interface that each slot's function gets packets by, or
-     * NULL.  A slot with a name gets a redirect list. */
-    const char *function_ports[OVSEXT_N_SLOTS];
+    /* Each gets a redirect list for every arm that is entered by. */
+    struct ovsext_view_function functions[OVSEXT_MAX_FUNCTIONS];
+    size_t n_functions;
 };
 
 /* One inspector of a bridge's 'inspectors' column.  Add those that select
@@ -85,8 +97,14 @@ struct ovsext_view_port {
     uint32_t id;                /* Port id of the inspector; all members of
                                  * a bond have the same one. */
     enum ovsext_role role;
-    bool is_function;           /* Input or output port of a function; set
-                                 * by publish for those of function_ports. */
+    struct eth_addr mac;        /* attached-mac; zeros: unknown. */
+
+    /* Set by publish, for the ports of an inspector's functions; a port
+     * serves one function at most. */
+    uint32_t function;          /* Id of it, 0: none... */
+    uint32_t inspector;         /* ... of this inspector. */
+    uint8_t arm;                /* 0: its input_port, 1: its output_port. */
+    uint8_t encap;              /* enum insp_encap. */
 };
 
 struct ovsext_view;
@@ -108,7 +126,8 @@ void ovsext_view_builder_add_port(struct ovsext_view_builder *,
                                   const struct ovsext_view_port *);
 
 /* Puts the built view in force and frees the builder.  Returns true if that
- * changed anything; datapath flows are then revalidated. */
+ * changed anything; datapath flows are then revalidated, in the next turn of
+ * the main thread, which the caller is to wake. */
 bool ovsext_view_publish(struct ovsext_view_builder *);
 
 /* Frees the builder without effect. */
@@ -127,6 +146,9 @@ ovsext_view_port(const struct ovsext_view *, const char *name);
 const struct ovsext_view_attachment *
 ovsext_view_attachment(const struct ovsext_view_bridge *,
                        uint32_t inspector_id);
+
+/* Names this very view; 0: the empty one that is in force at first. */
+uint64_t ovsext_view_serial(const struct ovsext_view *);
 
 /* True if there is no inspector at all. */
 bool ovsext_view_is_idle(const struct ovsext_view *);

@@ -40,6 +40,8 @@ struct ovsext_end {
                                  * 0: none. */
     uint16_t vid;               /* That the frame has there, 0: none. */
     uint32_t key;               /* Of the tunnel. */
+    odp_port_t odp_port;        /* ODPP_NONE: none. */
+    struct eth_addr mac;        /* Of the VM; zeros: unknown. */
 };
 
 /* The two halves of a 64-bit tunnel key in one. */

@@ -20,7 +20,19 @@ utilities_ovs_inspect_collector_DEPENDENCIES = lib/libinsp.a ovs.built
 utilities_ovs_inspect_collector_LDADD = lib/libinsp.a $(OVS_LIBS) \
 	$(OPENSSL_LIBS)
 
-utilities_ovs_inspectctl_SOURCES = utilities/ovs-inspectctl.c
+utilities_ovs_inspectctl_SOURCES = \
+	utilities/inspectctl/ask.c \
+	utilities/inspectctl/database.c \
+	utilities/inspectctl/functions.c \
+	utilities/inspectctl/generic.c \
+	utilities/inspectctl/inspectctl.h \
+	utilities/inspectctl/main.c \
+	utilities/inspectctl/rows.c \
+	utilities/inspectctl/rules.c \
+	utilities/inspectctl/sets.c \
+	utilities/inspectctl/switch.c \
+	utilities/inspectctl/top.c \
+	utilities/inspectctl/words.c
 utilities_ovs_inspectctl_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 utilities_ovs_inspectctl_DEPENDENCIES = lib/libinsp.a ovs.built
 utilities_ovs_inspectctl_LDADD = lib/libinsp.a $(OVS_LIBS) $(OPENSSL_LIBS)

@@ -7,8 +7,11 @@
 #                               br-int                       VMs: namespaces
 #            inspector "vms" (1): automatic, in front of outputs
 #            inspector "flows" (2): where two OpenFlow flows say so
-#                                  | TLS
-#                      ovs-inspect-collector -> records.json
+#                     |            | TLS
+#                     |     ovs-inspect-collector -> records.json
+#                     |
+#               function VM "ids": tcp/80 from app goes through it, in the end
+#                                  with nobody in it
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=build-aux/sandbox.sh
@@ -266,6 +269,112 @@ all_reach_all() {
     done
 }
 
+# Inside: a function VM
+# ---------------------
+
+ids_start() {
+    vm_spawn ids ids "$top/build-aux/function.py" forward in out \
+        "$SANDBOX_DIR/ids.log" "$SANDBOX_DIR/ids.counts"
+}
+
+ids_make() {
+    make_function ids br-int && ids_start &&
+        vm_spawn web witness "$top/build-aux/function.py" witness eth0 \
+            10.77.0.3 80 "$SANDBOX_DIR/witness.counts" &&
+        sandbox_wait 5 test -s "$SANDBOX_DIR/ids.counts" -a \
+            -s "$SANDBOX_DIR/witness.counts"
+}
+
+ids_is() {
+    test "$(function_stats ids state)" = "$1"
+}
+
+# What the inspector says of it, in its own words.
+ids_says() {
+    local state effect
+    read -r state effect <<<"$(function_stats ids state effect)"
+    echo "    $state: $effect"
+}
+
+function_joins() {
+    say "A function VM joins: two arms; it marks, logs and forwards"
+    step "VM ids, behind the ports ids-in and ids-out" ids_make
+    show ovs-vsctl -- --id=@f create Inspect_Function name=ids slot=4 \
+        input_port=ids-in output_port=ids-out \
+        probe_interval=100 probe_timeout=400 \
+        -- --id=@r create Inspect_Rule name=app-web slot=4 action=redirect \
+        direction=from-vm 'source="id:vm-name=app"' 'service="tcp/80"' \
+        -- set Inspector vms mode=inline functions=@f rules=@r
+    step "in force, its probes come back" sandbox_wait 10 ids_is up
+}
+
+# sent to it, came back, passed it by, dropped | what ids counted: tcp/80,
+# others | what web got: app's with the mark, without; others' with, without.
+ids_counters() {
+    local own
+    read -r -a own <"$SANDBOX_DIR/ids.counts"
+    echo "$(function_stats ids in out bypassed refused)" "${own[@]:0:2}" \
+        "$(cat "$SANDBOX_DIR/witness.counts")"
+}
+
+ids_at_rest() {
+    local last='' now i
+    for ((i = 0; i < 40; i++)); do
+        now=$(ids_counters)
+        test "$now" = "$last" && break
+        last=$now
+        sleep 0.3
+    done
+    echo "$now"
+}
+
+# What became of packets since the last phase, into PHASES.
+phase() {
+    local now
+    now=$(ids_at_rest)
+    PHASES[$1]=$(census_difference "$now" "$IDS_LAST")
+    IDS_LAST=$now
+}
+
+# Killed, it cannot say goodbye: its links stay up, only probes tell.
+function_dies() {
+    say "The function is killed, and comes back"
+    sandbox_kill ids KILL
+    step "killed: down when its probes are lost" \
+        sandbox_wait 5 ids_is probes-lost
+    ids_says
+    step "fail_mode=open: app reads 5 pages, past it" app_reads 5
+    phase open
+    show ovs-vsctl set Inspect_Function ids fail_mode=closed
+    step "fail_mode=closed: app reads no page" app_reads_none
+    ids_says
+    step "... but speaks DNS and TLS, and others read" others_pass
+    phase closed
+    step "started again: up by itself" eval \
+        'ids_start; sandbox_wait 10 ids_is up'
+    step "app reads 5 pages, through it" app_reads 5
+    phase again
+}
+
+app_reads() {
+    vm app curl -sSf --max-time 10 -o /dev/null "http://10.77.0.1/tiny?[1-$1]"
+}
+
+# Twice: the first may have been on its way when the mode changed.
+app_reads_none() {
+    sandbox_wait 3 function_closed &&
+        ! vm app curl -sSf --max-time 2 -o /dev/null http://10.77.0.1/tiny
+}
+
+function_closed() {
+    test "$(function_stats ids fail_mode)" = closed
+}
+
+others_pass() {
+    traffic_dns && traffic_tls &&
+        vm dns curl -sSf --max-time 10 -o /dev/null http://10.77.0.1/tiny
+}
+
 # Inside: traffic, all by ordinary clients
 # ----------------------------------------
 
@@ -355,6 +464,53 @@ live() {
 # Inside: the sums
 # ----------------
 
+ids_row() {     # TITLE PHASE HOLDS: a line, and whether it is as it must be.
+    local c mark='='
+    read -ra c <<<"${PHASES[$2]}"
+    sent=${c[0]} back=${c[1]} past=${c[2]} dropped=${c[3]}
+    own=${c[4]} own_rest=${c[5]}
+    marked=${c[6]} plain=${c[7]} alien=${c[8]}
+    if ! (($3)); then
+        mark=DIFFERS
+        FAULTS=$((FAULTS + 1))
+    fi
+    printf '  %-26s %11s %10s %10s %10s  %s\n' "$1" "$(group "$sent")" \
+        "$(group "$back")" "$(group "$past")" "$(group "$dropped")" "$mark"
+}
+
+# Everything that was inspected, but what the rule speaks of.
+summary_function() {
+    local sent back past dropped own own_rest marked plain alien
+    local total=() p c i
+    say "Function \"ids\", with one rule: tcp/80 from app"
+    printf '  %-26s %11s %10s %10s %10s\n' packets 'sent to it' 'came back' \
+        'past it' dropped
+    ids_row "while it ran" ran 'sent > 0 && back == sent && own == sent &&
+        marked == sent && past + dropped + plain + own_rest + alien == 0'
+    ids_row "killed, fail_mode=open" open 'past > 0 && plain == past &&
+        sent + back + dropped + marked + alien == 0'
+    ids_row "killed, fail_mode=closed" closed 'dropped > 0 &&
+        sent + back + past + marked + plain + alien == 0'
+    ids_row "started again" again 'sent > 0 && back == sent && own == sent &&
+        marked == sent && past + dropped + plain + own_rest + alien == 0'
+    for p in "${PHASES[@]}"; do
+        read -ra c <<<"$p"
+        for i in "${!c[@]}"; do
+            total[i]=$((total[i] + c[i]))
+        done
+    done
+    printf '  %-50s %s of tcp/80, %s others\n' "it has logged itself" \
+        "$(group "${total[4]}")" "$(group "${total[5]}")"
+    printf '  %-50s %s with its mark, %s without\n' "web got from app" \
+        "$(group "${total[6]}")" "$(group "${total[7]}")"
+    printf '  %-50s %s with its mark, %s without\n' \
+        "          from others by tcp/80" \
+        "$(group "${total[8]}")" "$(group "${total[9]}")"
+    printf '  %-50s %s packets\n' "everything else, past it" \
+        "$(group $((I1[0] - total[0] - total[2] - total[3])))"
+    test "${total[9]}" -gt 0 || FAULTS=$((FAULTS + 1))
+}
+
 # The counters of the demonstration: what was before is not part of it.
 compare() {
     local all
@@ -443,6 +599,8 @@ summary() {
     uplink_terms vms
     uplink_terms flows
     echo
+    summary_function
+    echo
     say "Summary"
     printf '  connections           %s, in %s records\n' \
         "$(group "${records[0]}")" "$(group "${records[1]}")"
@@ -466,14 +624,19 @@ inside() {
     switch_on
     step "servers: HTTP, TLS, DNS, iperf3" start_servers
     step "everyone reaches everyone" all_reach_all
+    function_joins
     ZERO=$(census_at_rest br-int) || die "the counters are not at rest"
     WIRE_ZERO=$(uplink vms wire_bytes)
+    declare -A PHASES
+    IDS_LAST='0 0 0 0 0 0 0 0 0 0'
     if test "$mode" = once; then
         say "Traffic"
         round_once
     else
         live
     fi
+    phase ran
+    function_dies
     summary
     exit
 }

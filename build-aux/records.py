@@ -16,7 +16,8 @@
         The same, refreshed each second until --stop exists.
     records.py stats FILE NAME KEY...
         Values of one row out of "ovs-appctl inspect/stats --json" (an
-        inspector) or "inspect/uplinks --json" (an uplink).
+        inspector), "inspect/uplinks --json" (an uplink), "inspect/functions
+        --json" (a function) or "inspect/rules --json" (a rule).
 """
 import argparse
 import collections
@@ -210,7 +211,9 @@ def do_watch(args):
 
 def do_stats(args):
     data = json.load(sys.stdin if args.file == '-' else open(args.file))
-    for row in data.get('inspectors') or data.get('uplinks') or []:
+    rows = data.get('inspectors') or data.get('uplinks') or []
+    for row in [*rows, *(x for r in rows for x in
+                         r.get('functions', []) + r.get('rules', []))]:
         if row['name'] == args.name:
             break
     else:

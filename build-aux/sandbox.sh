@@ -383,6 +383,25 @@ plug() {
         ${ids[0]:+-- set Interface "$1" "${ids[@]}"}
 }
 
+# make_function NAME BRIDGE: a function VM, a network namespace with the
+# interfaces "in" and "out" behind the ports NAME-in and NAME-out.  It has no
+# address, and is no VM to the inspector.
+make_function() {
+    local name=$1 arm
+    ip netns add "$name" || return 1
+    for arm in in out; do
+        ip link add name "$name-$arm" type veth \
+            peer name $arm netns "$name" || return 1
+        vm "$name" sh -c "
+            echo 1 >/proc/sys/net/ipv6/conf/$arm/disable_ipv6
+            ethtool -K $arm tx off" >/dev/null 2>&1
+        vm "$name" ip link set dev $arm promisc on up
+        ip link set dev "$name-$arm" up
+    done
+    ovs-vsctl --timeout=20 add-port "$2" "$name-in" \
+        -- add-port "$2" "$name-out"
+}
+
 # vm NAME COMMAND...
 vm() {
     ip netns exec "$@"
@@ -486,6 +505,16 @@ stats() {
 # uplink NAME KEY...: the same of "inspect/uplinks --json".
 uplink() {
     appctl inspect/uplinks --json | $RECORDS stats - "$@"
+}
+
+# function_stats FUNCTION KEY..., rule_stats RULE KEY...: the same of
+# "inspect/functions --json" and "inspect/rules --json".
+function_stats() {
+    appctl inspect/functions --json | $RECORDS stats - "$@"
+}
+
+rule_stats() {
+    appctl inspect/rules --json | $RECORDS stats - "$@"
 }
 
 # uplink_records NAME: produced sent queued dropped.

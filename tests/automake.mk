@@ -53,20 +53,35 @@ check-sanitized:
 	@$(MAKE) --no-print-directory check-fuzz FUZZ_SUITE=$(SUITE)
 
 EXTRA_DIST += \
+	tests/system/atomicity.sh \
 	tests/system/collector-restart.sh \
 	tests/system/collector.sh \
 	tests/system/conservation.sh \
 	tests/system/e2e.sh \
+	tests/system/firewall.sh \
+	tests/system/function.py \
+	tests/system/functions.bash \
 	tests/system/insertion.sh \
 	tests/system/ipfix-interop.sh \
 	tests/system/lib.sh \
 	tests/system/lifecycle.sh \
+	tests/system/liveness.sh \
+	tests/system/policy-load.sh \
+	tests/system/policy.py \
 	tests/system/quickstart.sh \
+	tests/system/redirect-encap.sh \
+	tests/system/redirect-misbehaviour.sh \
+	tests/system/redirect-paths.sh \
+	tests/system/redirect.sh \
 	tests/system/security.sh \
 	tests/system/sensor.py \
 	tests/system/stream.py \
+	tests/system/talk.py \
 	tests/system/tenants.sh \
+	tests/system/throughput.sh \
+	tests/system/tools.sh \
 	tests/system/traffic.py \
+	tests/system/wire.py \
 	tests/system/workers.sh
 
 # Messages for receivers that others wrote.
@@ -75,8 +90,23 @@ CLEANFILES += tests/system/ipfix-sample
 tests_system_ipfix_sample_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_system_ipfix_sample_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 
+# Numbered packets, and a function that marks them: no library.
+system_programs = \
+	tests/system/forward \
+	tests/system/windowed
+EXTRA_PROGRAMS += $(system_programs)
+CLEANFILES += $(system_programs)
+noinst_HEADERS += tests/system/windowed.h
+tests_system_forward_LDADD =
+tests_system_windowed_LDADD =
+
+# How long it takes to judge: see the file.
+EXTRA_PROGRAMS += tests/bench/bench-policy
+CLEANFILES += tests/bench/bench-policy
+tests_bench_bench_policy_LDADD = lib/libinsp.a
+
 # Root: network namespaces.
-check-system: all tests/system/ipfix-sample
+check-system: all tests/system/ipfix-sample $(system_programs)
 	@top_srcdir=$(abs_top_srcdir) OVSEXT_BUILD=$(abs_builddir) \
 	    IPFIX_SAMPLE=$(abs_builddir)/tests/system/ipfix-sample \
 	    TALLY='$(TALLY)' $(srcdir)/build-aux/run-system.sh

@@ -4,7 +4,8 @@
 # --clean.  Runs outside of any sandbox.
 #
 # In: PREFIX (then nothing is built) and top_srcdir.
-# Mutation that makes it fail: leave out --kill-child in build-aux/sandbox.sh.
+# Mutations that make it fail: leave out --kill-child in build-aux/sandbox.sh;
+# let build-aux/function.py forget the mark of one packet in a hundred.
 . "$(dirname "$0")/lib.sh"
 
 top_srcdir=${top_srcdir:-$TESTS_HOME/../..}
@@ -49,6 +50,15 @@ once() {
 check "--once succeeds" once
 check "its summary says that every sum holds" \
     grep 'Every sum holds' "$SANDBOX_DIR/out/once"
+check "some packets went through the function, the others past it" \
+    grep -E 'while it ran +[1-9][0-9,]* +[1-9][0-9,]* +0 +0  =$' \
+    "$SANDBOX_DIR/out/once"
+check "killed: fail_mode=open lets them pass" \
+    grep -E 'fail_mode=open +0 +0 +[1-9][0-9,]* +0  =$' \
+    "$SANDBOX_DIR/out/once"
+check "killed: fail_mode=closed drops them" \
+    grep -E 'fail_mode=closed +0 +0 +0 +[1-9][0-9,]*  =$' \
+    "$SANDBOX_DIR/out/once"
 check "nothing is left" unchanged
 
 # A shell starts what is in the background with SIGINT ignored; python does

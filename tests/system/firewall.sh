@@ -11,7 +11,7 @@
 # (replies under "drop any" are lost); keep an old version's judgement of a
 # connection (a new rule does not cut it); let packets pass unjudged when the
 # table is full; send no RST to one of the ends, or untagged to a trunk.
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

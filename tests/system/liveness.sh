@@ -14,7 +14,7 @@
 #
 # Mutations that make it fail: take a lost probe for an answer (the gap does
 # not end); keep the state of a port that is gone; leave fail_mode=closed out.
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

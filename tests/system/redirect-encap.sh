@@ -15,7 +15,7 @@
 # Mutations that make it fail: leave the zone out of what is compared when a
 # packet is sent (ambiguous is never said, and packets change tenants); take
 # the encap's cookie for granted on return (duplicates get through).
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

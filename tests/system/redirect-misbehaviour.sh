@@ -13,7 +13,7 @@
 # Mutations that make it fail: look for a flight whatever arm a packet comes
 # back by (loop, flood); count no packets of an entry (duplicates); let what
 # was not sent to the function meet the flow table (inject).
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

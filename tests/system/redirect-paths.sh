@@ -15,7 +15,7 @@
 # the packet came in by (patch); keep only the output of the rest and not what
 # stands before it (VLAN, tunnel); restore no recirculation metadata (balance-
 # tcp); sample a packet again when it returns.
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

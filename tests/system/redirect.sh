@@ -16,7 +16,7 @@
 # table (OpenFlow counters, MAC learning, two deliveries); judge a to-vm rule
 # as from-vm (by-direction); go through slots downwards for the to-vm half
 # (order of the chain); forget the rest of an explicit action's list.
-LIMIT=300
+LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

@@ -123,8 +123,8 @@ tcp(bool reply, uint8_t flags, uint16_t service)
 }
 
 static inline struct insp_verdict
-run_one(struct insp_engine *engine, const struct insp_context *ctx,
-        const struct spec *spec)
+run_one_at(struct insp_engine *engine, const struct insp_context *ctx,
+           const struct spec *spec, uint64_t now)
 {
     struct insp_verdict verdict;
     struct insp_frame in;
@@ -133,8 +133,15 @@ run_one(struct insp_engine *engine, const struct insp_context *ctx,
     spec_make(&frame, spec);
     in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
                                (uint32_t) frame.size, NULL };
-    insp_worker_run(engine, 0, ctx, &in, 1, now_ns(), &verdict);
+    insp_worker_run(engine, 0, ctx, &in, 1, now, &verdict);
     return verdict;
+}
+
+static inline struct insp_verdict
+run_one(struct insp_engine *engine, const struct insp_context *ctx,
+        const struct spec *spec)
+{
+    return run_one_at(engine, ctx, spec, now_ns());
 }
 
 static inline struct insp_inspector_stats

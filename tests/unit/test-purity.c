@@ -348,7 +348,7 @@ test_packet_path(void)
                       + s.table.ended[INSP_END_HALF_OPEN] > 0);
         CU_ASSERT(s.verdicts[INSP_VERDICT_DROP] > 100);
         CU_ASSERT(s.verdicts[INSP_VERDICT_REDIRECT] > 100);
-        UNIT_EQ(insp_engine_functions(job.engine, 1, &function, 1, 1000), 1);
+        UNIT_EQ(insp_engine_functions(job.engine, 1, &function, 1, 5000), 1);
         CU_ASSERT(function.in_packets > 100);
         CU_ASSERT(function.out_packets > 100);
         CU_ASSERT(function.lost[INSP_FLIGHT_LOSS_UNSOLICITED] > 100);

@@ -8,6 +8,7 @@
 
 #define A 101                   /* Functions. */
 #define B 102
+#define MS UINT64_C(1000000)
 
 static const struct insp_way all_ways[] = {
     { A, 0 }, { A, 1 }, { B, 0 }, { B, 1 },
@@ -95,11 +96,17 @@ numbered(uint16_t id)
 }
 
 static struct insp_verdict
-send(struct desk *d, uint16_t id)
+send_at(struct desk *d, uint16_t id, uint64_t now)
 {
     struct spec spec = numbered(id);
 
-    return run_one(d->engine, &d->there, &spec);
+    return run_one_at(d->engine, &d->there, &spec, now);
+}
+
+static struct insp_verdict
+send(struct desk *d, uint16_t id)
+{
+    return send_at(d, id, now_ns());
 }
 
 /* It comes out of 'function' by its second arm. */
@@ -132,7 +139,7 @@ row_of(struct desk *d, uint32_t function)
 {
     struct insp_function_row rows[INSP_MAX_FUNCTIONS];
     size_t n = insp_engine_functions(d->engine, 1, rows, INSP_MAX_FUNCTIONS,
-                                     1000);
+                                     5000);
 
     for (size_t i = 0; i < n; i++) {
         if (rows[i].config.id == function) {
@@ -370,7 +377,8 @@ test_probes_say_whether_it_is_up(void)
 {
     uint8_t probe[INSP_PROBE_SIZE];
     struct insp_function_row row;
-    uint64_t next_ns, begin_ns;
+    uint64_t sent_ns = now_ns();
+    uint64_t next_ns;
     struct desk d;
 
     desk_open(&d);
@@ -380,9 +388,11 @@ test_probes_say_whether_it_is_up(void)
     desk_apply(&d);
     check_to(send(&d, 1), B);           /* Nothing has come back yet. */
 
-    UNIT_EQ(insp_engine_probe(d.engine, A, now_ns(), probe, &next_ns),
+    UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns, probe, &next_ns),
             INSP_PROBE_SIZE);
-    UNIT_EQ(insp_engine_probe(d.engine, A, now_ns(), probe, &next_ns), 0);
+    UNIT_EQ(next_ns, sent_ns + 100 * MS);
+    UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns + 99 * MS, probe,
+                              &next_ns), 0);
     probe[40] ^= 1;                     /* Not ours. */
     probe[30] ^= 1;
     return_probe(&d, probe);
@@ -396,17 +406,12 @@ test_probes_say_whether_it_is_up(void)
     UNIT_EQ(row.probes_returned, 1);
 
     /* One that does not come back. */
-    begin_ns = now_ns();
-    while (!insp_engine_probe(d.engine, A, now_ns(), probe, &next_ns)) {
-        usleep(5000);
-    }
-    CU_ASSERT(now_ns() - begin_ns < 150000000);
-    usleep(50000);
-    check_to(send(&d, 4), A);
-    usleep(200000);
-    check_to(send(&d, 5), B);
-    for (int i = 0; i < 100 && row_of(&d, A).state != INSP_FUNCTION_PROBES_LOST;
-         i++) {
+    UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns + 100 * MS, probe,
+                              &next_ns), INSP_PROBE_SIZE);
+    check_to(send_at(&d, 4, sent_ns + 250 * MS), A);
+    check_to(send_at(&d, 5, sent_ns + 350 * MS), B);
+    for (int i = 0; i < 1000
+                    && row_of(&d, A).state != INSP_FUNCTION_PROBES_LOST; i++) {
         usleep(5000);
     }
     UNIT_EQ(row_of(&d, A).state, INSP_FUNCTION_PROBES_LOST);

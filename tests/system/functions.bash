@@ -119,7 +119,7 @@ function_row() {
 
 # function_is NAME STATE SECONDS
 function_is() {
-    sandbox_wait "$3" status_is Inspect_Function "$1" state "$2" && return
+    sandbox_wait "$(($3 * 4))" status_is Inspect_Function "$1" state "$2" && return
     ovs-vsctl get Inspect_Function "$1" status
     return 1
 }

@@ -43,6 +43,7 @@ class Tally:
     def __init__(self, at_dir):
         self.passed = self.failed = self.skipped = 0
         self.at_dir = at_dir
+        self.at_failed = set()
         self.last = ''
 
     @property
@@ -82,13 +83,21 @@ class Tally:
         return None
 
     def autotest(self, m, line):
-        verdict = m.group(3)
+        number, verdict = m.group(1), m.group(3)
+        again = number in self.at_failed
+        if again:               # The suite has run what failed once more.
+            self.at_failed.remove(number)
+            self.failed -= 1
+        if again and verdict == 'ok':
+            self.passed += 1
+            return line + ' the second time'
         if verdict in ('ok', 'expected failure'):
             self.passed += 1
             return None
         if verdict == 'skipped':
             self.skipped += 1
             return f'skipped: {m.group(2)}: {self.at_line(m.group(4))}'
+        self.at_failed.add(number)
         self.failed += 1
         return line
 

@@ -90,7 +90,7 @@ if command -v ipfixDump >/dev/null; then
     done
     d=$dir/known.dump
     check "as many records as there are" count 1 \
-        'File Stats:.* 242 Data Records' "$d"
+        'File Stats:.* 245 Data Records' "$d"
     check "it learns our elements from the stream" count 0 \
         '_alienInformationElement' "$d"
     check "their names and values" count 201 'inspectPolicyVersion : 7$' "$d"

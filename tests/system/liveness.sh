@@ -12,8 +12,9 @@
 # machine may be busy; the figure is shown); with closed b gets none from the
 # moment that the row says so, and they are counted as refused.
 #
-# Mutations that make it fail: take a lost probe for an answer (the gap does
-# not end); keep the state of a port that is gone; leave fail_mode=closed out.
+# Mutation that makes it fail (tried): take a lost probe for an answer (the gap
+# does not end).  Ought to (not tried): keep the state of a port that is gone;
+# leave fail_mode=closed out.
 LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"

@@ -12,9 +12,9 @@
 # while these are in the function: they follow fail_mode.  With vlan or nsh
 # all go through it, and none comes out at the other tenant.
 #
-# Mutations that make it fail: leave the zone out of what is compared when a
-# packet is sent (ambiguous is never said, and packets change tenants); take
-# the encap's cookie for granted on return (duplicates get through).
+# Mutation that makes it fail (tried): leave the zone out of what is compared
+# when a packet is sent (ambiguous is never said).  Finding a packet by its
+# cookie alone did (duplicates took the place of others).
 LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"

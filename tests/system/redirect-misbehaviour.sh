@@ -10,9 +10,10 @@
 # was sent to it and no more, no packet of its own reaches anyone, NORMAL
 # learns nothing, and the books of the function balance.
 #
-# Mutations that make it fail: look for a flight whatever arm a packet comes
-# back by (loop, flood); count no packets of an entry (duplicates); let what
-# was not sent to the function meet the flow table (inject).
+# Mutations that make it fail (tried): look for a flight whatever arm a packet
+# comes back by (loop); take a probe that comes back by the wrong arm for an
+# answer (loop).  Ought to (not tried): count no packets of an entry
+# (duplicates); let what was not sent to the function meet the flow table.
 LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"

@@ -11,7 +11,7 @@
 #        +-- patch -- br1 --+-- h-in, h-out  function h, slot 8
 #                           +-- e                          VM 6
 #
-# Mutations that make it fail: compose the redirect list from the bridge that
+# Mutations that ought to make it fail (not tried): compose the redirect list from the bridge that
 # the packet came in by (patch); keep only the output of the rest and not what
 # stands before it (VLAN, tunnel); restore no recirculation metadata (balance-
 # tcp); sample a packet again when it returns.

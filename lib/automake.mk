@@ -64,6 +64,83 @@ lib_libinsp_a_SOURCES += \
 	lib/flow/tcp.c \
 	lib/flow/tcp.h
 
+# app
+lib_libinsp_a_SOURCES += \
+	lib/app/amqp.c \
+	lib/app/amqp.def \
+	lib/app/app.c \
+	lib/app/app.def \
+	lib/app/app.h \
+	lib/app/dcerpc.c \
+	lib/app/dcerpc.def \
+	lib/app/dhcp.c \
+	lib/app/dhcp.def \
+	lib/app/dhcpv6.c \
+	lib/app/dhcpv6.def \
+	lib/app/dialog-private.h \
+	lib/app/dialog.c \
+	lib/app/dialog.h \
+	lib/app/dns.c \
+	lib/app/dns.def \
+	lib/app/dtls.c \
+	lib/app/event.c \
+	lib/app/event.h \
+	lib/app/field.def \
+	lib/app/first.c \
+	lib/app/first.def \
+	lib/app/geneve.c \
+	lib/app/geneve.def \
+	lib/app/gre.c \
+	lib/app/gre.def \
+	lib/app/http.c \
+	lib/app/http.def \
+	lib/app/http2.c \
+	lib/app/kafka.c \
+	lib/app/kafka.def \
+	lib/app/krb5.c \
+	lib/app/krb5.def \
+	lib/app/ldap.c \
+	lib/app/ldap.def \
+	lib/app/llmnr.c \
+	lib/app/mdns.c \
+	lib/app/memcached.c \
+	lib/app/memcached.def \
+	lib/app/mongodb.c \
+	lib/app/mongodb.def \
+	lib/app/mysql.c \
+	lib/app/mysql.def \
+	lib/app/nfs.c \
+	lib/app/nfs.def \
+	lib/app/ntp.c \
+	lib/app/ntp.def \
+	lib/app/pgsql.c \
+	lib/app/pgsql.def \
+	lib/app/quic.c \
+	lib/app/quic.def \
+	lib/app/rdp.c \
+	lib/app/rdp.def \
+	lib/app/reader.def \
+	lib/app/redis.c \
+	lib/app/redis.def \
+	lib/app/sip.c \
+	lib/app/sip.def \
+	lib/app/smb.c \
+	lib/app/smb.def \
+	lib/app/snmp.c \
+	lib/app/snmp.def \
+	lib/app/ssh.c \
+	lib/app/ssh.def \
+	lib/app/store.c \
+	lib/app/store.h \
+	lib/app/stream.c \
+	lib/app/stream.h \
+	lib/app/syslog.c \
+	lib/app/syslog.def \
+	lib/app/tls.c \
+	lib/app/tls.def \
+	lib/app/vxlan.c \
+	lib/app/vxlan.def
+
 # rule
 lib_libinsp_a_SOURCES += \
 	lib/rule/address.c \

@@ -239,6 +239,8 @@ fill(struct insp_conn *conn, const struct beginning *b)
     atomic_store_explicit(&conn->claim, UINT16_MAX, memory_order_relaxed);
     conn->icmp_type = packet->icmp_type;
     conn->icmp_code = packet->icmp_code;
+    atomic_store_explicit(&conn->app, 0, memory_order_relaxed);
+    atomic_store_explicit(&conn->dialog, 0, memory_order_relaxed);
 }
 
 /* Finds or begins; the slow half of a lookup. */

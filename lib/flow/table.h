@@ -68,6 +68,13 @@ enum insp_end_reason {
 
 const char *insp_end_reason_word(enum insp_end_reason);
 
+/* Whether anybody reads what a direction says (app/dialog.h). */
+enum insp_reads {
+    INSP_READS_FRESH,           /* It has said nothing yet. */
+    INSP_READS_ON,
+    INSP_READS_DONE,
+};
+
 /* One direction.  Its owner counts with relaxed loads and stores; no other
  * thread stores to 'packets', 'bytes' and the TCP sequence.  Later changes of
  * 'owner' are the control thread's.
@@ -101,6 +108,7 @@ struct insp_flow {
     _Atomic uint16_t owner;             /* Worker slot, or INSP_NO_OWNER. */
     _Atomic uint8_t tcp_flags;          /* Union of all flags seen; or'ed by
                                          * any worker. */
+    _Atomic uint8_t reads;              /* enum insp_reads. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_flow) == INSP_CACHE_LINE,
@@ -115,7 +123,7 @@ struct insp_conn {
     uint8_t initiator;                  /* Side that sent first: 0 or 1; of a
                                          * SYN with ACK, the other one. */
     uint8_t end_reason;                 /* Control thread. */
-    uint8_t zero;
+    _Atomic uint8_t app;                /* enum insp_app; who reads it. */
 
     /* Lines 1 and 2: one direction each, index = sending side. */
     struct insp_flow flow[2];
@@ -134,6 +142,8 @@ struct insp_conn {
                                          * slot << 1 | side. */
     uint8_t icmp_type;                  /* Of the first packet. */
     uint8_t icmp_code;
+    _Atomic uint32_t dialog;            /* What is read of it: in the terms of
+                                         * who reads; 0: nothing. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_conn) == 4 * INSP_CACHE_LINE,

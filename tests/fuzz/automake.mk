@@ -5,7 +5,11 @@ fuzz_programs = \
 	tests/fuzz/fuzz-parse \
 	tests/fuzz/fuzz-refuse \
 	tests/fuzz/fuzz-rule
-EXTRA_PROGRAMS += $(fuzz_programs)
+EXTRA_PROGRAMS += \
+	tests/fuzz/fuzz-ipfix \
+	tests/fuzz/fuzz-parse \
+	tests/fuzz/fuzz-refuse \
+	tests/fuzz/fuzz-rule
 CLEANFILES += $(fuzz_programs) $(fuzz_programs:=.log)
 
 if FUZZER
@@ -48,6 +52,8 @@ tests_fuzz_fuzz_rule_SOURCES = \
 tests_fuzz_fuzz_rule_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_fuzz_fuzz_rule_LDADD = lib/libinsp.a
 tests_fuzz_fuzz_rule_LDFLAGS = $(FUZZ_LINK)
+
+include tests/fuzz/apps.mk
 
 EXTRA_DIST += \
 	tests/fuzz/corpus \

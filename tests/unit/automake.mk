@@ -3,6 +3,12 @@ UNIT_LIBS = lib/libinsp.a $(OPENSSL_LIBS) $(UNWIND_LIBS) $(CUNIT_LIBS) -lm
 LDADD = $(UNIT_LIBS)
 
 unit_programs = \
+	tests/unit/test-app-data \
+	tests/unit/test-app-names \
+	tests/unit/test-app-tls \
+	tests/unit/test-app-tunnels \
+	tests/unit/test-app-web \
+	tests/unit/test-app-windows \
 	tests/unit/test-base \
 	tests/unit/test-config \
 	tests/unit/test-cursor \
@@ -34,6 +40,7 @@ noinst_HEADERS += \
 	tests/unit/records.h \
 	tests/unit/rig.h \
 	tests/unit/specs.h \
+	tests/unit/talk.h \
 	tests/unit/unit.h
 
 tests_unit_test_policy_SOURCES = \

@@ -1,0 +1,104 @@
+/* How it works
+ * ------------
+ *
+ * app.def and first.def as tables.  Readers are found by their protocol's
+ * number, protocols by a well-known port through a short list: whoever is
+ * asked first has the best chance to be right, and no more than that.
+ */
+
+#include "app/app.h"
+
+static const char *const words[INSP_N_APPS] = {
+    [INSP_APP_NONE] = "",
+    [INSP_APP_UNKNOWN] = "unknown",
+#define PORTS(...)
+#define INSP_APP(NAME, WORD, READER, PORTS, TEXT) [INSP_APP_##NAME] = WORD,
+#include "app/app.def"
+#define INSP_FIRST(NAME, WORD, TEXT) [INSP_APP_##NAME] = WORD,
+#include "app/first.def"
+};
+
+static const struct insp_reader *const readers[INSP_N_APPS_READ] = {
+#define PORTS(...)
+#define INSP_APP(NAME, WORD, READER, PORTS, TEXT)                             \
+    [INSP_APP_##NAME] = &insp_reader_##READER,
+#include "app/app.def"
+};
+
+#define PORTS_MAX 8
+static const uint16_t ports[INSP_N_APPS_READ][PORTS_MAX] = {
+#define PORTS(...) { __VA_ARGS__ }
+#define INSP_APP(NAME, WORD, READER, PORTS, TEXT) [INSP_APP_##NAME] = PORTS,
+#include "app/app.def"
+};
+
+const char *
+insp_app_word(enum insp_app app)
+{
+    return (unsigned int) app < INSP_N_APPS ? words[app] : "";
+}
+
+enum insp_app
+insp_app_by_word(const char *word)
+{
+    for (unsigned int i = INSP_APP_UNKNOWN; i < INSP_N_APPS; i++) {
+        if (!strcmp(words[i], word)) {
+            return (enum insp_app) i;
+        }
+    }
+    return INSP_APP_NONE;
+}
+
+const struct insp_reader *
+insp_reader_of(enum insp_app app)
+{
+    return (unsigned int) app < INSP_N_APPS_READ ? readers[app] : NULL;
+}
+
+enum insp_app
+insp_app_by_port(uint16_t port, unsigned int i)
+{
+    for (unsigned int app = 0; port && app < INSP_N_APPS_READ; app++) {
+        for (unsigned int j = 0; j < PORTS_MAX && ports[app][j]; j++) {
+            if (ports[app][j] == port && !i--) {
+                return (enum insp_app) app;
+            }
+        }
+    }
+    return INSP_APP_NONE;
+}
+
+static char
+lower(uint8_t c)
+{
+    return (char) (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+static bool
+is_of_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+void
+insp_reading_set_name(struct insp_reading *r, const void *name, size_t size)
+{
+    const uint8_t *at = name;
+
+    if (size && at[size - 1] == '.') {
+        size--;
+    }
+    if (!size || size > INSP_APP_NAME_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < size; i++) {
+        r->name[i] = lower(at[i]);
+        if (!is_of_name(r->name[i])) {
+            r->name[0] = '\0';
+            return;
+        }
+    }
+    r->name[size] = '\0';
+    r->name_size = (uint8_t) size;
+}

@@ -1,0 +1,174 @@
+/* Application
+ * ===========
+ *
+ * Which protocols there are, what their records can say, and what a reader
+ * is: the code that understands one of them.
+ *
+ * Above:    every reader, rule/, record/, engine/.   Below:  base/cursor.h.
+ * Threads:  a reader is called by the worker that has the packet, or by the
+ *           control thread; one at a time for each connection.
+ * Memory:   a reader takes none: INSP_READER_STATE bytes a connection are
+ *           lent to it, and events (app/event.h) for what it has found.
+ * Time:     the packet's.  Work is bounded by the bytes that are shown.
+ * Fails:    never: what is odd is not of the protocol, or is left out.
+ */
+
+#ifndef INSP_APP_APP_H
+#define INSP_APP_APP_H 1
+
+#include "base/cursor.h"
+
+enum insp_app {
+    INSP_APP_NONE,              /* Nothing was read, or not enough yet. */
+    INSP_APP_UNKNOWN,           /* Read, and not understood. */
+#define PORTS(...)
+#define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_APP_##NAME,
+#include "app/app.def"
+    INSP_N_APPS_READ,
+    /* Known by their first words only (app/first.def); no records. */
+    INSP_APP_BEFORE_FIRST = INSP_N_APPS_READ - 1,
+#define INSP_FIRST(NAME, WORD, TEXT) INSP_APP_##NAME,
+#include "app/first.def"
+    INSP_N_APPS
+};
+
+/* "tls"; "unknown"; "" for INSP_APP_NONE and what is none. */
+const char *insp_app_word(enum insp_app);
+/* By its word; INSP_APP_NONE: there is no such. */
+enum insp_app insp_app_by_word(const char *word);
+
+enum insp_value_kind {
+    INSP_VALUE_UINT,            /* Number. */
+    INSP_VALUE_BOOL,            /* 0 or 1. */
+    INSP_VALUE_TEXT,            /* Bytes as they came. */
+    INSP_VALUE_LIST,            /* Texts, one a call, in order. */
+    INSP_VALUE_GROUP,           /* "KEY=value", one a call: an object of
+                                 * lists. */
+    INSP_VALUE_HEX,             /* Bytes, shown as hexadecimal digits. */
+    INSP_VALUE_IP,              /* 4 or 16 bytes. */
+    INSP_VALUE_IPS,             /* The same, one a call: a list. */
+    INSP_VALUE_MAC,             /* 6 bytes. */
+    INSP_VALUE_TIME,            /* Nanoseconds since 1970, as a number. */
+    INSP_VALUE_RAW,             /* Bytes that the exporter makes other fields
+                                 * of (record/finish.c). */
+};
+
+enum insp_app_field {
+#define INSP_APP_FIELD(APP, NAME, KIND, PEN, ID, KEY, TEXT) INSP_FIELD_##NAME,
+#include "app/field.def"
+    INSP_N_APP_FIELDS
+};
+
+/* What a reader keeps of a connection, at most. */
+#define INSP_READER_STATE 192
+
+/* A server name that rules can match. */
+#define INSP_APP_NAME_MAX 127
+
+/* What a reader is shown, and what it says of it. */
+struct insp_reading {
+    /* What there is to read: of a stream the bytes that follow those which
+     * the reader is done with, in order and without a gap; else one datagram.
+     * The same bytes are shown again, with more behind them, until the reader
+     * is done with them. */
+    const uint8_t *bytes;
+    size_t size;
+    bool is_stream;             /* TCP. */
+    bool is_last;               /* Stream: nothing will follow. */
+    bool after_gap;             /* Stream, reader that resyncs: bytes are
+                                 * missing before these; set once. */
+    uint8_t side;               /* 0: sent by who began, 1: by who answers. */
+    uint8_t proto;              /* IP protocol. */
+    uint16_t port[2];           /* Of who began, of who answers. */
+    uint64_t now_ns;            /* Monotonic. */
+    void *state;                /* INSP_READER_STATE bytes, aligned to 8,
+                                 * zero when the connection's first bytes are
+                                 * shown. */
+
+    /* Set through the functions below. */
+    uint64_t pass;
+    bool stop;
+    bool stop_side;
+    bool again;
+    struct insp_dialog *dialog; /* Of the connection; for event.c. */
+    struct insp_dialogs *dialogs;
+    uint8_t name_size;
+    char name[INSP_APP_NAME_MAX + 1];
+};
+
+enum insp_guess {
+    INSP_GUESS_NO,
+    INSP_GUESS_MAYBE,           /* Stream: more bytes will tell. */
+    INSP_GUESS_YES,
+};
+
+struct insp_reader {
+    /* Are these bytes the beginning of what one side says in the protocol?
+     * Must say NO to what is not: every reader is asked, and the first YES
+     * has the connection.  Looks at nothing but 'r', and keeps nothing. */
+    enum insp_guess (*detect)(const struct insp_reading *r);
+
+    /* Reads.  Returns how many of r->bytes it is done with; the rest is shown
+     * again when more has come.  What cannot be shown at once, because it is
+     * longer than INSP_READER_WINDOW, must be passed (insp_reading_pass). */
+    size_t (*read)(struct insp_reading *r);
+
+    /* Can go on behind a gap, when detect() says YES to what follows. */
+    bool resyncs;
+};
+
+/* As many bytes of a stream as are kept for a reader that is not done. */
+#define INSP_READER_WINDOW 16384
+
+/* 'n' bytes behind those that read() returns are not to be shown. */
+static inline void
+insp_reading_pass(struct insp_reading *r, uint64_t n)
+{
+    r->pass = n;
+}
+
+/* Nothing more that this connection, or this side of it, says is of
+ * interest. */
+static inline void
+insp_reading_stop(struct insp_reading *r)
+{
+    r->stop = true;
+}
+
+static inline void
+insp_reading_stop_side(struct insp_reading *r)
+{
+    r->stop_side = true;
+}
+
+/* Another protocol begins, in both directions, behind the bytes that read()
+ * returns: STARTTLS, CONNECT, an upgrade. */
+static inline void
+insp_reading_again(struct insp_reading *r)
+{
+    r->again = true;
+}
+
+/* The server name that "sni:" in rules is held against: of a client's hello,
+ * or what else names who is spoken to.  Kept in lower case and without a final
+ * dot; a name that is longer than INSP_APP_NAME_MAX or has other characters
+ * than letters, digits, '-', '_' and '.' is none. */
+void insp_reading_set_name(struct insp_reading *, const void *name,
+                           size_t size);
+
+#define INSP_READER(READER) extern const struct insp_reader insp_reader_##READER;
+#define PORTS(...)
+#define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_READER(READER)
+#include "app/app.def"
+#undef INSP_READER
+
+/* Of a protocol below INSP_N_APPS_READ; else NULL. */
+const struct insp_reader *insp_reader_of(enum insp_app);
+/* The 'i'th protocol that a connection between these ports may well speak,
+ * INSP_APP_NONE: no more of them.  For a reader to be asked first. */
+enum insp_app insp_app_by_port(uint16_t port, unsigned int i);
+
+/* What is known by its first words alone, or INSP_APP_UNKNOWN (first.c). */
+enum insp_app insp_app_by_first(const struct insp_reading *r);
+
+#endif /* app/app.h */

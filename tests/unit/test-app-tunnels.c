@@ -1,0 +1,16 @@
+/* What the readers of tunnels, and what is known by its first words make of bytes. */
+
+#include "talk.h"
+
+static void
+test_silence(void)
+{
+    struct talk t;
+
+    talk_begin(&t, INSP_PROTO_TCP, 40000, 80);
+    UNIT_STR_EQ(talk_end(&t), "");
+    UNIT_EQ(t.app, INSP_APP_NONE);
+}
+
+UNIT_MAIN("app tunnels",
+          UNIT_TEST(test_silence))

@@ -7,7 +7,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$top/build-aux/build.sh"
 
 # In the order they run: what fails soonest first.
-SUITES="static unit fuzz asan tsan inspect ovs system"
+SUITES="static unit fuzz pcap asan tsan inspect ovs system"
 
 usage() {
     cat <<END
@@ -18,7 +18,8 @@ Suites (all of them unless some are named):
   static    layers, signs, columns, the distribution is complete
   unit      CUnit, a program a room
   fuzz      the corpus of every fuzz target
-  asan      unit and fuzz under the address and undefined sanitizers
+  pcap      what the probe says of captures
+  asan      unit, fuzz and pcap under the address and undefined sanitizers
   tsan      unit and fuzz under the thread sanitizer
   inspect   the action in Open vSwitch's own testsuite (no root)
   ovs       Open vSwitch's tests of what the extension touches

@@ -1,4 +1,5 @@
 man_MANS += \
+	Documentation/ovs-inspect-probe.8 \
 	Documentation/ovs-inspect-collector.8 \
 	Documentation/ovs-inspectctl.8
 

@@ -1,18 +1,20 @@
 #!/usr/bin/python3
-"""Write Documentation/records.md from lib/record/record.def.
+"""Write Documentation/records.md from lib/record/record.def and lib/app/*.def.
 
     gen-records.py SRCDIR            print it
     gen-records.py SRCDIR --check    exit 1 if the file there is another one
 
-Run it after a change of record.def (or of flow/end.def, flow/remainder.def,
-whose words the manual lists).  tests/system/ipfix-interop.sh compares.
+Run it after a change of record.def, of the fields of a protocol (lib/app/), or
+of flow/end.def, flow/remainder.def, whose words the manual lists.
+tests/system/ipfix-interop.sh compares.
 """
 import os
 import re
 import sys
 
 SECTIONS = [
-    ('Connections', ['INSP_CONN', 'INSP_CONN4', 'INSP_CONN6'], 'flow',
+    ('Connections', ['INSP_HEAD', 'INSP_HEAD4', 'INSP_HEAD6', 'INSP_CONN',
+                     'INSP_CONN4', 'INSP_CONN6', 'INSP_TAIL'], 'flow',
      'One a connection and, while it is open, one every `active_timeout`. '
      'Packets and bytes are since the record before. Templates 256 (IPv4) '
      'and 257 (IPv6); biflow as RFC 5103 has it: the forward direction is '
@@ -41,6 +43,26 @@ SECTIONS = [
      'information. Our collector refuses a sensor whose certificate is for '
      'another name. Options template 263.'),
 ]
+PROTOCOL = ['INSP_HEAD', 'INSP_HEAD4', 'INSP_HEAD6', 'INSP_PROTOCOL',
+            'INSP_TAIL']
+PROTOCOL_ABOUT = """\
+What a reader has found in a connection: one record a transaction where the
+protocol has transactions, else one when its beginning has been read. It counts
+no packets; `flow_id` and `community_id` lead to the connection. `event_type`
+is the word of the protocol, and an object called like it has what is said
+there.
+
+In IPFIX every protocol has two templates, over IPv4 and IPv6, which are sent
+before its first record: the elements below, and then one for each field that
+IANA or somebody else (CERT: `6871/`) has published an element for. A number,
+address or text that is not there is 0 or empty, and several texts stand with
+commas between them. All other fields, and values that an element cannot say
+exactly, are lines in `inspectAppFields`; where a field stands in both, the
+line is right."""
+KINDS = {'UINT': 'number', 'BOOL': '`true`, or left out', 'TEXT': 'text',
+         'LIST': 'list of texts', 'GROUP': 'object of lists',
+         'HEX': 'hexadecimal digits', 'IP': 'address',
+         'IPS': 'list of addresses', 'MAC': 'MAC address', 'TIME': 'time'}
 PENS = {'0': '', 'INSP_PEN': '32473/', 'INSP_PEN_REVERSE': '29305/'}
 
 
@@ -124,14 +146,94 @@ def table(text, macros, where):
         json = f'`{inside}{where[a[8]]}{key}`' if key else ''
         number = element(a)
         length = '' if not number else 'var' if a[6] == 'VAR' else a[6]
-        only = {'INSP_CONN4': ' (IPv4)', 'INSP_CONN6': ' (IPv6)'}.get(macro,
-                                                                      '')
+        only = {'4': ' (IPv4)', '6': ' (IPv6)'}.get(macro[-1], '')
         when = {'NONZERO': ' Left out when there is none.',
                 'TCP': ' TCP only.', 'PORTS': '', 'ICMP': ' ICMP only.',
                 }.get(a[10], '') if key else ''
         meaning = string(a[11]).rstrip('.')
         yield (f'| {json} | {a[0] if number else ""} | {number} | {length} '
                f'| {meaning}{only}.{when} |')
+
+
+def lengths(srcdir):
+    """(PEN, number) -> bytes, of elements that have a fixed length."""
+    text = read(os.path.join(srcdir, 'lib/record/app-fields.c'))
+    found = {}
+    for pen, number, length in re.findall(
+            r'\{ (\w+), (\d+), INSP_FORM_\w+, (\d+) \}', text):
+        found[{'PEN_CERT': '6871'}.get(pen, pen), number] = length
+    return found
+
+
+def protocols(srcdir):
+    """(name, word, text, template) of app.def, and name -> rows."""
+    app = os.path.join(srcdir, 'lib/app')
+    known = [(a[0], string(a[1]), string(a[-1]), 512 + 2 * (i + 2))
+             for i, (_, a) in enumerate(
+                 calls(read(os.path.join(app, 'app.def')), ['INSP_APP']))]
+    rows = {}
+    for name in re.findall(r'#include "app/(\w+\.def)"',
+                           read(os.path.join(app, 'field.def'))):
+        for _, a in calls(read(os.path.join(app, name)), ['INSP_APP_FIELD']):
+            rows.setdefault(a[0], []).append(a)
+    return known, rows
+
+
+def borrowed(srcdir):
+    """Protocol -> whose fields it has, from app-fields.c."""
+    text = read(os.path.join(srcdir, 'lib/record/app-fields.c'))
+    found = {}
+    for cases, owner in re.findall(
+            r'((?:case INSP_APP_\w+:\s+)+)return INSP_APP_(\w+);', text):
+        for name in re.findall(r'INSP_APP_(\w+)', cases):
+            found[name] = owner
+    return found
+
+
+def field_table(word, rows, fixed):
+    yield '| JSON | value | number | bytes | meaning |'
+    yield '| --- | --- | --- | --- | --- |'
+    seen = set()
+    for a in rows:
+        key = string(a[5])
+        number = length = ''
+        if not key:
+            continue
+        if a[4] != '0' and (a[3], a[4]) not in seen:
+            seen.add((a[3], a[4]))
+            number = a[4] if a[3] == '0' else f'{a[3]}/{a[4]}'
+            length = fixed.get((a[3], a[4]), 'var')
+        # Marks for who reads the table in the source.
+        meaning = string(a[6]).replace(' (*)', '').rstrip('.')
+        meaning = meaning.replace('|', '\\|')
+        yield (f'| `{word}.{key}` | {KINDS[a[2]]} | {number} | {length} '
+               f'| {meaning} |')
+
+
+def protocol_sections(srcdir, text, where):
+    known, rows = protocols(srcdir)
+    owners = borrowed(srcdir)
+    fixed = lengths(srcdir)
+    words = {name: word for name, word, _, _ in known}
+    yield '## Protocols'
+    yield ''
+    yield PROTOCOL_ABOUT
+    yield ''
+    yield from table(text, PROTOCOL, where)
+    for name, word, title, template in known:
+        owner = owners.get(name, name)
+        if owner not in rows:
+            continue
+        yield ''
+        yield f'### {word}: {title}'
+        yield ''
+        about = f'Templates {template} (IPv4) and {template + 1} (IPv6).'
+        if owner != name:
+            yield f'{about} The fields of `{words[owner]}`.'
+            continue
+        yield about
+        yield ''
+        yield from field_table(word, rows[name], fixed)
 
 
 def words(srcdir, name, macro):
@@ -145,8 +247,8 @@ def document(srcdir):
     where = places(srcdir)
     yield '# Records'
     yield ''
-    yield '<!-- Made from lib/record/record.def by build-aux/gen-records.py.' \
-        ' Do not edit. -->'
+    yield '<!-- Made from lib/record/record.def and lib/app/*.def by ' \
+        'build-aux/gen-records.py. Do not edit. -->'
     yield ''
     yield ('What an inspector sends over its uplinks, as IPFIX (RFC 7011) '
            'or as lines of JSON with the names of Suricata\'s EVE. '
@@ -163,6 +265,8 @@ def document(srcdir):
         yield about
         yield ''
         yield from table(text, macros, where)
+    yield ''
+    yield from protocol_sections(srcdir, text, where)
     yield ''
     yield '## Words'
     yield ''
@@ -188,7 +292,7 @@ def main():
     with open(path, encoding='utf-8') as f:
         if f.read() == text:
             return 0
-    print(f'{path} is not what record.def says: run '
+    print(f'{path} is not what the tables say: run '
           f'build-aux/gen-records.py {srcdir} > {path}')
     return 1
 

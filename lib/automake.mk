@@ -21,6 +21,8 @@ lib_libinsp_a_SOURCES += \
 	lib/base/ring.h \
 	lib/base/stack.h \
 	lib/base/wheel.c \
+	lib/base/utf8.c \
+	lib/base/utf8.h \
 	lib/base/wheel.h
 
 # packet
@@ -71,8 +73,15 @@ lib_libinsp_a_SOURCES += \
 	lib/app/app.c \
 	lib/app/app.def \
 	lib/app/app.h \
+	lib/app/assemble.c \
+	lib/app/ber.c \
+	lib/app/ber.h \
+	lib/app/cipher.def \
+	lib/app/data.c \
+	lib/app/data.h \
 	lib/app/dcerpc.c \
 	lib/app/dcerpc.def \
+	lib/app/detect.c \
 	lib/app/dhcp.c \
 	lib/app/dhcp.def \
 	lib/app/dhcpv6.c \
@@ -80,7 +89,10 @@ lib_libinsp_a_SOURCES += \
 	lib/app/dialog-private.h \
 	lib/app/dialog.c \
 	lib/app/dialog.h \
+	lib/app/dialogs.c \
 	lib/app/dns.c \
+	lib/app/dns-message.c \
+	lib/app/dns-message.h \
 	lib/app/dns.def \
 	lib/app/dtls.c \
 	lib/app/event.c \
@@ -92,8 +104,16 @@ lib_libinsp_a_SOURCES += \
 	lib/app/geneve.def \
 	lib/app/gre.c \
 	lib/app/gre.def \
+	lib/app/gss.c \
+	lib/app/gss.h \
+	lib/app/hello.c \
+	lib/app/hello.h \
+	lib/app/hpack.c \
+	lib/app/hpack.h \
+	lib/app/http-text.c \
 	lib/app/http.c \
 	lib/app/http.def \
+	lib/app/http.h \
 	lib/app/http2.c \
 	lib/app/kafka.c \
 	lib/app/kafka.def \
@@ -101,6 +121,9 @@ lib_libinsp_a_SOURCES += \
 	lib/app/krb5.def \
 	lib/app/ldap.c \
 	lib/app/ldap.def \
+	lib/app/lend.c \
+	lib/app/little.c \
+	lib/app/little.h \
 	lib/app/llmnr.c \
 	lib/app/mdns.c \
 	lib/app/memcached.c \
@@ -115,17 +138,23 @@ lib_libinsp_a_SOURCES += \
 	lib/app/ntp.def \
 	lib/app/pgsql.c \
 	lib/app/pgsql.def \
+	lib/app/quic-crypto.c \
+	lib/app/quic-crypto.h \
 	lib/app/quic.c \
 	lib/app/quic.def \
 	lib/app/rdp.c \
 	lib/app/rdp.def \
+	lib/app/names.c \
+	lib/app/names.h \
 	lib/app/reader.def \
 	lib/app/redis.c \
 	lib/app/redis.def \
 	lib/app/sip.c \
 	lib/app/sip.def \
+	lib/app/smb-private.h \
 	lib/app/smb.c \
 	lib/app/smb.def \
+	lib/app/smb1.c \
 	lib/app/snmp.c \
 	lib/app/snmp.def \
 	lib/app/ssh.c \
@@ -136,8 +165,11 @@ lib_libinsp_a_SOURCES += \
 	lib/app/stream.h \
 	lib/app/syslog.c \
 	lib/app/syslog.def \
+	lib/app/text.h \
 	lib/app/tls.c \
 	lib/app/tls.def \
+	lib/app/tunnel.c \
+	lib/app/tunnel.h \
 	lib/app/vxlan.c \
 	lib/app/vxlan.def
 
@@ -153,6 +185,8 @@ lib_libinsp_a_SOURCES += \
 	lib/rule/label.h \
 	lib/rule/layout.c \
 	lib/rule/layout.h \
+	lib/rule/learnt.c \
+	lib/rule/learnt.h \
 	lib/rule/match.c \
 	lib/rule/parse.c \
 	lib/rule/policy.c \
@@ -169,12 +203,23 @@ lib_libinsp_a_SOURCES += \
 
 # record
 lib_libinsp_a_SOURCES += \
+	lib/record/app-fields.c \
+	lib/record/app-fields.h \
+	lib/record/certificate.c \
+	lib/record/certificate.h \
 	lib/record/community-id.c \
 	lib/record/fields.c \
 	lib/record/fields.h \
+	lib/record/finish.c \
+	lib/record/finish.h \
+	lib/record/hello.c \
+	lib/record/hello.h \
 	lib/record/record.c \
 	lib/record/record.def \
-	lib/record/record.h
+	lib/record/record.h \
+	lib/record/step.def \
+	lib/record/values.c \
+	lib/record/values.h
 
 # export
 lib_libinsp_a_SOURCES += \
@@ -184,6 +229,8 @@ lib_libinsp_a_SOURCES += \
 	lib/export/directory.h \
 	lib/export/drain.c \
 	lib/export/drain.h \
+	lib/export/ipfix-app.c \
+	lib/export/ipfix-app.h \
 	lib/export/ipfix-read.c \
 	lib/export/ipfix-read.h \
 	lib/export/ipfix.c \
@@ -197,12 +244,12 @@ lib_libinsp_a_SOURCES += \
 	lib/export/tls.c \
 	lib/export/tls.h \
 	lib/export/uplink.c \
-	lib/export/uplink.h \
-	lib/export/utf8.c \
-	lib/export/utf8.h
+	lib/export/uplink.h
 
 # engine
 lib_libinsp_a_SOURCES += \
+	lib/engine/aggregate.c \
+	lib/engine/aggregate.h \
 	lib/engine/apply.c \
 	lib/engine/control.c \
 	lib/engine/engine.c \
@@ -217,6 +264,7 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/port.c \
 	lib/engine/probe.c \
 	lib/engine/probe.h \
+	lib/engine/read.c \
 	lib/engine/redirect.c \
 	lib/engine/report.c \
 	lib/engine/request.c \
@@ -224,6 +272,8 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/snapshot.c \
 	lib/engine/stage.c \
 	lib/engine/stats.c \
+	lib/engine/step.c \
+	lib/engine/step.h \
 	lib/engine/thread.c \
 	lib/engine/worker.c
 

@@ -43,7 +43,7 @@ sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1; then
    fi
    PYTHON3=$ovsext_cv_python3])
 
-# OVSEXT_CHECK_LIBRARIES: OPENSSL_LIBS, UNWIND_LIBS, CUNIT_LIBS.
+# OVSEXT_CHECK_LIBRARIES: OPENSSL_LIBS, UNWIND_LIBS, PCAP_LIBS, CUNIT_LIBS.
 AC_DEFUN([OVSEXT_CHECK_LIBRARIES],
   [ovsext_save_LIBS=$LIBS
    AC_CHECK_HEADER([openssl/ssl.h], [],
@@ -62,6 +62,16 @@ AC_DEFUN([OVSEXT_CHECK_LIBRARIES],
          AC_DEFINE([HAVE_LIBUNWIND], [1],
                    [Define to 1 when libunwind is there.])])])
    AC_SUBST([UNWIND_LIBS])
+
+   # The probe reads files itself; live traffic it has from libpcap.
+   ovsext_pcap=no
+   AC_CHECK_HEADER([pcap/pcap.h],
+     [AC_CHECK_LIB([pcap], [pcap_set_tstamp_precision],
+        [ovsext_pcap=yes
+         PCAP_LIBS=-lpcap
+         AC_DEFINE([HAVE_LIBPCAP], [1],
+                   [Define to 1 when libpcap is there.])])])
+   AC_SUBST([PCAP_LIBS])
 
    ovsext_cunit=no
    AC_CHECK_HEADER([CUnit/CUnit.h],
@@ -202,6 +212,9 @@ AC_DEFUN([OVSEXT_SUMMARY],
    AS_IF([test $ovsext_cunit = no],
      [ovsext_says_unit="no (apt-get install libcunit1-dev)"],
      [ovsext_says_unit=yes])
+   AS_IF([test $ovsext_pcap = no],
+     [ovsext_says_pcap="files only (apt-get install libpcap0.8-dev)"],
+     [ovsext_says_pcap="files and interfaces"])
    AS_IF([test $ovsext_unwind = no],
      [ovsext_says_unwind="no (apt-get install libunwind-dev)"],
      [ovsext_says_unwind=yes])
@@ -223,6 +236,7 @@ ovs-ext $PACKAGE_VERSION
   Python                   $PYTHON3
   OpenSSL                  yes
   backtraces (libunwind)   $ovsext_says_unwind
+  probe (libpcap)          $ovsext_says_pcap
   unit tests (CUnit)       $ovsext_says_unit
   fuzzing                  $ovsext_says_fuzz
 

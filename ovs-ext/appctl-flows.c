@@ -117,13 +117,15 @@ put_flow_line(struct ovsext_out *out, const struct insp_flow_row *row,
     }
     ovsext_out_line(out, "%s %s%s%s%s > %s%s%s%s, %s > %s, "
                     "packets %"PRIu64"/%"PRIu64", bytes %"PRIu64"/%"PRIu64
-                    ", %s, age %.1fs, idle %.1fs%s%s",
+                    ", %s%s%s, age %.1fs, idle %.1fs%s%s",
                     proto_name(conn->proto, proto),
                     open, address[0], close, ports[0],
                     open, address[1], close, ports[1],
                     end_name(ends[0]), end_name(ends[1]),
                     conn->packets[0], conn->packets[1],
-                    conn->bytes[0], conn->bytes[1], flow_state(conn),
+                    conn->bytes[0], conn->bytes[1],
+                    insp_app_word(conn->app), conn->app ? ", " : "",
+                    flow_state(conn),
                     (conn->end_ns - conn->start_ns + row->idle_ns) / 1e9,
                     row->idle_ns / 1e9,
                     conn->verdict ? ", " : "",
@@ -158,6 +160,7 @@ put_flow_object(struct ovsext_out *out, const struct insp_flow_row *row,
     ovsext_out_number(out, "pkts_toclient", conn->packets[1]);
     ovsext_out_number(out, "bytes_toserver", conn->bytes[0]);
     ovsext_out_number(out, "bytes_toclient", conn->bytes[1]);
+    ovsext_out_text(out, "app_proto", insp_app_word(conn->app));
     ovsext_out_text(out, "state", flow_state(conn));
     ovsext_out_text(out, "verdict", insp_verdict_word(conn->verdict));
     ovsext_out_number(out, "policy_version", conn->policy_version);

@@ -27,6 +27,7 @@ struct words {
     const char *dport, *sport, *icmp_type;
     const char *src_mac, *dst_mac;
     const char *in, *out;
+    const char *app, *sni;
 };
 
 static const struct {
@@ -44,6 +45,8 @@ static const struct {
     { "icmp_type", offsetof(struct words, icmp_type) },
     { "src_mac", offsetof(struct words, src_mac) },
     { "dst_mac", offsetof(struct words, dst_mac) },
+    { "app", offsetof(struct words, app) },
+    { "sni", offsetof(struct words, sni) },
 };
 
 static void OVS_PRINTF_FORMAT(2, 3)
@@ -87,8 +90,8 @@ read_word(struct words *words, const char *word)
         }
     }
     return xasprintf("'%s': no such key; there are in, out, src, dst, "
-                     "service, proto, sport, dport, icmp_type, src_mac and "
-                     "dst_mac", word);
+                     "service, proto, sport, dport, icmp_type, src_mac, "
+                     "dst_mac, app and sni", word);
 }
 
 /* By its name, else by iface-id, else by the id of its VM. */
@@ -342,13 +345,82 @@ read_service(const struct words *words, struct ovsext_packet *p)
     case INSP_SERVICE_APP:
     case INSP_SERVICE_SNI:
         error = xasprintf("service '%s': is found in what a connection "
-                          "carries, not in a packet: say protocol and port",
-                          words->service);
+                          "carries, not in a packet: say protocol and port, "
+                          "and app=PROTOCOL or sni=NAME", words->service);
         break;
     default:
         OVS_NOT_REACHED();
     }
     insp_service_uninit(&service);
+    return error;
+}
+
+/* "app:tls", "sni:www.example.com": as the service of a rule. */
+static char *
+parse_learnt(const char *prefix, const char *word,
+             struct insp_service *service)
+{
+    struct insp_faults faults;
+    char *text = xasprintf("%s:%s", prefix, word);
+    bool ok;
+
+    insp_faults_init(&faults);
+    ok = insp_service_parse(text, "service", service, &faults);
+    free(text);
+    return ok ? NULL : xstrdup(faults.text);
+}
+
+/* What the packet's connection is known to speak. */
+static char *
+read_app(const char *word, struct ovsext_packet *p)
+{
+    struct insp_service service;
+    char *error = parse_learnt("app", word, &service);
+
+    if (!error) {
+        p->subject.app = service.app;
+        insp_service_uninit(&service);
+    }
+    return error;
+}
+
+/* The server that it asks for. */
+static char *
+read_sni(const char *word, struct ovsext_packet *p)
+{
+    struct insp_service service;
+    char *error;
+
+    if (*word == '*') {
+        return xasprintf("sni='%s': a connection asks for one name", word);
+    }
+    error = parse_learnt("sni", word, &service);
+    if (!error) {
+        ovs_strlcpy(p->name, service.text, sizeof p->name);
+        p->subject.name = p->name;
+        insp_service_uninit(&service);
+    }
+    return error;
+}
+
+/* What has been learnt of the connection by then. */
+static char *
+read_learnt(const struct words *words, struct ovsext_packet *p)
+{
+    char *error = NULL;
+
+    if ((words->app || words->sni) && p->subject.kind != INSP_SUBJECT_IP) {
+        return xasprintf("'%s' has neither app nor sni", words->service);
+    }
+    if (words->app) {
+        error = read_app(words->app, p);
+    }
+    if (!error && words->sni) {
+        error = read_sni(words->sni, p);
+    }
+    if (!words->app && !words->sni && p->subject.kind == INSP_SUBJECT_IP) {
+        assume(p, "app and sni are not known yet");
+    }
     return error;
 }
 
@@ -404,6 +476,9 @@ ovsext_packet_read(struct ovsext_packet *p, const struct svec *svec,
         error = read_service(&words, p);
     }
     if (!error) {
+        error = read_learnt(&words, p);
+    }
+    if (!error) {
         note_assumptions(p);
     }
     return error;
@@ -453,6 +528,12 @@ ovsext_packet_format(const struct ovsext_packet *p, struct ds *ds)
     put_address(ds, p, &s->source);
     ds_put_cstr(ds, " > ");
     put_address(ds, p, &s->destination);
+    if (s->app != INSP_APP_NONE) {
+        ds_put_format(ds, " app=%s", insp_app_word(s->app));
+    }
+    if (s->name) {
+        ds_put_format(ds, " sni=%s", s->name);
+    }
 }
 
 void

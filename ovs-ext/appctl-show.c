@@ -116,7 +116,8 @@ put_traffic(struct ovsext_out *out, const struct insp_inspector_stats *stats)
     ovsext_out_number(out, "now", stats->table.connections);
     ovsext_out_number(out, "half_open", stats->table.half_open);
     ovsext_out_number(out, "limit", stats->table.flow_limit);
-    ovsext_out_number(out, "memory_bytes", stats->table.bytes);
+    ovsext_out_number(out, "memory_bytes",
+                      stats->table.bytes + stats->readers.bytes);
     ovsext_out_end(out);
 }
 
@@ -257,6 +258,40 @@ put_table_stats(struct ovsext_out *out, const struct insp_table_stats *table)
     ovsext_out_end(out);
 }
 
+/* What was read, of what, and why some was not. */
+static void
+put_readers(struct ovsext_out *out, const struct insp_dialogs_stats *readers)
+{
+    ovsext_out_group(out, "readers");
+    ovsext_out_group(out, "connections");
+    for (enum insp_app i = INSP_APP_UNKNOWN; i < INSP_N_APPS; i++) {
+        if (readers->connections[i]) {
+            ovsext_out_number(out, insp_app_word(i), readers->connections[i]);
+        }
+    }
+    ovsext_out_end(out);
+    ovsext_out_group(out, "not_read");
+    for (enum insp_reader_fact i = 0; i < INSP_N_READER_FACTS; i++) {
+        ovsext_out_number(out, insp_reader_fact_word(i), readers->facts[i]);
+    }
+    ovsext_out_end(out);
+    ovsext_out_number(out, "dialogs", readers->used);
+    ovsext_out_number(out, "dialog_limit", readers->n_dialogs);
+    ovsext_out_number(out, "blocks", readers->used_blocks);
+    ovsext_out_number(out, "block_limit", readers->n_blocks);
+    ovsext_out_end(out);
+}
+
+static void
+put_metadata(struct ovsext_out *out, const struct insp_inspector_stats *s)
+{
+    ovsext_out_group(out, "metadata");
+    ovsext_out_text(out, "step", insp_step_word(s->step));
+    ovsext_out_number(out, "sent_bytes_60s", s->step_sent);
+    ovsext_out_number(out, "allowed_bytes_60s", s->step_allowed);
+    ovsext_out_end(out);
+}
+
 static void
 put_packets(struct ovsext_out *out, const struct insp_inspector_stats *s)
 {
@@ -294,6 +329,8 @@ put_stats(struct ovsext_out *out, const struct ovsext_inspector *inspector,
         put_conservation(out, s);
         put_packets(out, s);
         put_table_stats(out, &s->table);
+        put_readers(out, &s->readers);
+        put_metadata(out, s);
     }
     ovsext_out_end(out);
 }

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -52,12 +53,14 @@ VLOG_DEFINE_THIS_MODULE(inspect_crash);
 
 #define FRAME_BYTES 256             /* Of the packet, in the report. */
 #define MAX_CALLS 64                /* Of the backtrace. */
+#define READER_LINE "reader at work: "
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 
 static struct sigaction old_actions[ARRAY_SIZE(signals)];
 static char file_name[512];
 static struct insp_engine *_Atomic crash_engine;
+static uint64_t crashed_readers;    /* Bit by enum insp_app; set at the start. */
 static atomic_int reporting;        /* 0: no, 1: one does, 2: it is done. */
 
 /* Text on its way to the file and to stderr. */
@@ -245,6 +248,7 @@ put_work(struct report *r)
     struct insp_engine *engine = atomic_load(&crash_engine);
     unsigned int slot = ovsext_worker_slot_if_any();
     const struct insp_frame *frame = NULL;
+    enum insp_app app;
 
     if (engine && slot != OVSEXT_NO_WORKER) {
         frame = insp_engine_current_frame(engine, slot);
@@ -257,6 +261,12 @@ put_work(struct report *r)
     put_number(r, slot, 10, 1);
     put_text(r, " was inspecting a packet ");
     put_frame(r, frame);
+    app = insp_engine_current_app(engine, slot);
+    if (app != INSP_APP_NONE) {
+        put_text(r, READER_LINE);
+        put_text(r, insp_app_word(app));
+        put_text(r, "\n");
+    }
 }
 
 static void
@@ -299,29 +309,93 @@ handle_crash(int signal_number, siginfo_t *info, void *context)
     raise(signal_number);
 }
 
-/* A frame whose second half is on a page that cannot be read. */
-static void *
-crash_on_purpose(void *inspector_)
+/* The reader that a report names, or NONE. */
+static enum insp_app
+reader_of_report(const char *name)
 {
-    static const uint8_t head[] = {
+    enum insp_app app = INSP_APP_NONE;
+    FILE *file = fopen(name, "r");
+    char line[256];
+
+    while (file && fgets(line, sizeof line, file)) {
+        if (!strncmp(line, READER_LINE, strlen(READER_LINE))) {
+            line[strcspn(line, "\n")] = '\0';
+            app = insp_app_by_word(line + strlen(READER_LINE));
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+    return app;
+}
+
+/* Readers that reports in the log directory name. */
+static void
+find_crashed_readers(void)
+{
+    char *pattern = xasprintf("%s/inspect-crash.*.txt", ovs_logdir());
+    glob_t reports;
+
+    if (!glob(pattern, 0, NULL, &reports)) {
+        for (size_t i = 0; i < reports.gl_pathc; i++) {
+            enum insp_app app = reader_of_report(reports.gl_pathv[i]);
+
+            if (insp_reader_of(app)) {
+                crashed_readers |= UINT64_C(1) << app;
+                VLOG_WARN("%s is not read: its reader was at work in the "
+                          "crash that %s tells of; it is on again when that "
+                          "file is gone at the next start",
+                          insp_app_word(app), reports.gl_pathv[i]);
+            }
+        }
+        globfree(&reports);
+    }
+    free(pattern);
+}
+
+uint64_t
+ovsext_crash_readers(void)
+{
+    return crashed_readers;
+}
+
+/* A frame that ends, for whoever reads it, at a page that cannot be read:
+ * behind the IP header, or, when a reader is to crash, behind that of UDP. */
+struct test {
+    unsigned int inspector;
+    bool reader;
+};
+
+static void *
+crash_on_purpose(void *test_)
+{
+    static const uint8_t tcp[] = {
         0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0, 0x01, 0x08, 0x00,
         0x45, 0, 0, 200, 0x12, 0x34, 0, 0, 64, 6, 0, 0,
         192, 0, 2, 1, 192, 0, 2, 2,
     };
+    static const uint8_t udp[] = {
+        0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0, 0x01, 0x08, 0x00,
+        0x45, 0, 0, 200, 0x12, 0x34, 0, 0, 64, 17, 0, 0,
+        192, 0, 2, 1, 192, 0, 2, 2, 0x9c, 0x40, 0, 53, 0, 180, 0, 0,
+    };
+    const struct test *test = test_;
+    const uint8_t *head = test->reader ? udp : tcp;
+    size_t head_size = test->reader ? sizeof udp : sizeof tcp;
     size_t page = sysconf(_SC_PAGESIZE);
     uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct insp_context context = {
-        .inspector = (uintptr_t) inspector_,
+        .inspector = test->inspector,
     };
     struct insp_verdict verdict;
     struct insp_frame frame;
 
     ovs_assert(pages != MAP_FAILED);
-    memcpy(pages + page - sizeof head, head, sizeof head);
+    memcpy(pages + page - head_size, head, head_size);
     mprotect(pages + page, page, PROT_NONE);
     frame = (struct insp_frame) {
-        .data = pages + page - sizeof head,
+        .data = pages + page - head_size,
         .size = 214,
         .wire_size = 214,
     };
@@ -334,18 +408,18 @@ crash_on_purpose(void *inspector_)
 }
 
 static void
-test_crash(struct unixctl_conn *conn, int argc OVS_UNUSED,
-           const char *argv[], void *aux OVS_UNUSED)
+test_crash(struct unixctl_conn *conn, int argc, const char *argv[],
+           void *aux OVS_UNUSED)
 {
-    unsigned int inspector;
+    static struct test test;
 
-    if (!str_to_uint(argv[1], 10, &inspector)
+    test.reader = argc > 2;
+    if (!str_to_uint(argv[1], 10, &test.inspector)
         || !atomic_load(&crash_engine)) {
         unixctl_command_reply_error(conn, "no such inspector");
         return;
     }
-    ovs_thread_create("inspect_crash", crash_on_purpose,
-                      (void *) (uintptr_t) inspector);
+    ovs_thread_create("inspect_crash", crash_on_purpose, &test);
     unixctl_command_reply(conn, NULL);
 }
 
@@ -360,6 +434,7 @@ ovsext_crash_init(void)
 {
     snprintf(file_name, sizeof file_name, "%s/inspect-crash.%ld.txt",
              ovs_logdir(), (long int) getpid());
+    find_crashed_readers();
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
         struct sigaction action;
 
@@ -373,7 +448,8 @@ ovsext_crash_init(void)
         }
     }
     if (getenv("OVS_INSPECT_TEST")) {
-        unixctl_command_register("inspect/test-crash", "inspector-id", 1, 1,
-                                 test_crash, NULL);
+        unixctl_command_register("inspect/test-crash",
+                                 "inspector-id [reader]", 1, 2, test_crash,
+                                 NULL);
     }
 }

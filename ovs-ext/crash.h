@@ -16,10 +16,16 @@
 #ifndef OVSEXT_CRASH_H
 #define OVSEXT_CRASH_H 1
 
+#include <stdint.h>
+
 struct insp_engine;
 
 /* After Open vSwitch has set up its own handlers. */
 void ovsext_crash_init(void);
+
+/* Readers that were at work when an earlier process crashed, a bit by enum
+ * insp_app: they are to be left off. */
+uint64_t ovsext_crash_readers(void);
 
 /* Whose packets to look at; NULL: nobody's. */
 void ovsext_crash_set_engine(struct insp_engine *);

@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "export/utf8.h"
+#include "base/utf8.h"
 #include "util.h"
 
 void

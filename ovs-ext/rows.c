@@ -200,6 +200,7 @@ make_inspectors(const struct ovsext_rows *new,
             continue;
         }
         *config = inspector->config.base;
+        config->readers_off |= ovsext_crash_readers();
         if (inspector->faults.n) {
             keep_disabled(config);
         }

@@ -16,12 +16,14 @@
 
 #include "ovs-ext/status.h"
 
+#include "dirs.h"
 #include "engine/engine.h"
-#include "export/utf8.h"
+#include "base/utf8.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovs-ext/crash.h"
 #include "ovs-ext/row-policy.h"
 #include "ovs-ext/rows.h"
 #include "ovs-ext/status-part.h"
@@ -109,6 +111,26 @@ ovsext_inspector_state(const struct ovsext_inspector *inspector,
 }
 
 static void
+put_readers_off(struct smap *status, const struct ovsext_inspector *inspector)
+{
+    uint64_t off = inspector->config.base.readers_off;
+    uint64_t crashed = ovsext_crash_readers();
+    char words[256], more[256];
+
+    if (off) {
+        insp_apps_print(off, words, sizeof words);
+    }
+    if (crashed) {
+        insp_apps_print(crashed, more, sizeof more);
+        smap_add_format(status, "readers_off", "%s%s%s (crashed: see %s)",
+                        off ? words : "", off ? ", " : "", more,
+                        ovs_logdir());
+    } else if (off) {
+        smap_add(status, "readers_off", words);
+    }
+}
+
+static void
 compose_inspector(const struct ovsext_rows *rows,
                   const struct ovsext_inspector *inspector,
                   const struct insp_inspector_stats *stats,
@@ -124,8 +146,18 @@ compose_inspector(const struct ovsext_rows *rows,
     if (stats) {
         smap_add_format(status, "policy_version", "%"PRIu32,
                         stats->policy_version);
+        smap_add(status, "metadata", insp_step_word(stats->step));
+        put_readers_off(status, inspector);
     }
     free(error);
+}
+
+/* Connections whose protocol became known. */
+static int64_t
+n_read(const struct insp_dialogs_stats *readers)
+{
+    return insp_sum(readers->connections + INSP_APP_UNKNOWN + 1,
+                    INSP_N_APPS - INSP_APP_UNKNOWN - 1);
 }
 
 static void
@@ -151,7 +183,10 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
         { "connections_ended", insp_sum(stats->table.ended, INSP_N_ENDS) },
         { "connections_evicted", stats->table.ended[INSP_END_EVICTED]
                                  + stats->table.ended[INSP_END_QUOTA] },
-        { "memory_bytes", stats->table.bytes },
+        { "connections_read", n_read(&stats->readers) },
+        { "connections_unknown",
+          stats->readers.connections[INSP_APP_UNKNOWN] },
+        { "memory_bytes", stats->table.bytes + stats->readers.bytes },
         { "unknown_id_packets",
           insp_engine_unknown_id(rows->engine) },
     };

@@ -7,6 +7,7 @@ TALLY = $(PYTHON3) $(srcdir)/build-aux/tally.py \
 
 include tests/unit/automake.mk
 include tests/fuzz/automake.mk
+include tests/pcap/automake.mk
 
 # "make check": no root, minutes.  ARG_MAX of sub-makes: "totals" begins anew.
 CHECK_LOCAL += check-all
@@ -14,7 +15,7 @@ check-all:
 	@rm -f $(TOTALS)
 	@$(MAKE) --no-print-directory $(CHECK_TARGETS)
 	@$(TALLY) --sum
-CHECK_TARGETS = check-static check-unit check-fuzz
+CHECK_TARGETS = check-static check-unit check-fuzz check-pcap
 if WITH_OVS
 CHECK_TARGETS += check-inspect
 endif
@@ -51,6 +52,8 @@ check-asan check-tsan:
 check-sanitized:
 	@$(MAKE) --no-print-directory check-unit UNIT_SUITE=$(SUITE)
 	@$(MAKE) --no-print-directory check-fuzz FUZZ_SUITE=$(SUITE)
+	@test $(SUITE) = tsan || $(MAKE) --no-print-directory check-pcap \
+	    PCAP_SUITE=$(SUITE) PCAP_FLAGS=--once
 
 EXTRA_DIST += \
 	tests/system/atomicity.sh \
@@ -68,6 +71,7 @@ EXTRA_DIST += \
 	tests/system/liveness.sh \
 	tests/system/policy-load.sh \
 	tests/system/policy.py \
+	tests/system/protocols.sh \
 	tests/system/quickstart.sh \
 	tests/system/redirect-encap.sh \
 	tests/system/redirect-misbehaviour.sh \
@@ -103,7 +107,7 @@ tests_system_windowed_LDADD =
 # How long it takes to judge: see the file.
 EXTRA_PROGRAMS += tests/bench/bench-policy
 CLEANFILES += tests/bench/bench-policy
-tests_bench_bench_policy_LDADD = lib/libinsp.a
+tests_bench_bench_policy_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 
 # Root: network namespaces.
 check-system: all tests/system/ipfix-sample $(system_programs)

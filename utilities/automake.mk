@@ -1,3 +1,27 @@
+# The probe has the library and nothing of Open vSwitch.
+bin_PROGRAMS += utilities/ovs-inspect-probe
+
+utilities_ovs_inspect_probe_SOURCES = \
+	utilities/probe/file.c \
+	utilities/probe/file.h \
+	utilities/probe/link.c \
+	utilities/probe/live.c \
+	utilities/probe/live.h \
+	utilities/probe/main.c \
+	utilities/probe/options.c \
+	utilities/probe/options.h \
+	utilities/probe/output.c \
+	utilities/probe/output.h \
+	utilities/probe/packet.h \
+	utilities/probe/progress.c \
+	utilities/probe/progress.h \
+	utilities/probe/session.c \
+	utilities/probe/session.h \
+	utilities/probe/summary.c \
+	utilities/probe/summary.h
+utilities_ovs_inspect_probe_LDADD = lib/libinsp.a $(PCAP_LIBS) \
+	$(OPENSSL_LIBS)
+
 # Programs of our own, on Open vSwitch's library (daemon, unixctl, vlog, IDL)
 # and ours.  Its headers are the system's for us: our warnings are not theirs.
 if WITH_OVS

@@ -49,20 +49,48 @@ insp_app_by_word(const char *word)
     return INSP_APP_NONE;
 }
 
+void
+insp_apps_print(uint64_t apps, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned int i = INSP_APP_UNKNOWN + 1; i < INSP_N_APPS_READ; i++) {
+        size_t length = strlen(words[i]);
+
+        if (apps >> i & 1 && used + length + 2 <= size) {
+            if (used) {
+                text[used++] = ',';
+            }
+            memcpy(text + used, words[i], length + 1);
+            used += length;
+        }
+    }
+}
+
 const struct insp_reader *
 insp_reader_of(enum insp_app app)
 {
     return (unsigned int) app < INSP_N_APPS_READ ? readers[app] : NULL;
 }
 
+bool
+insp_app_has_port(enum insp_app app, uint16_t port)
+{
+    unsigned int i = 0;
+
+    while (i < PORTS_MAX && ports[app][i] && ports[app][i] != port) {
+        i++;
+    }
+    return port && i < PORTS_MAX && ports[app][i] == port;
+}
+
 enum insp_app
 insp_app_by_port(uint16_t port, unsigned int i)
 {
-    for (unsigned int app = 0; port && app < INSP_N_APPS_READ; app++) {
-        for (unsigned int j = 0; j < PORTS_MAX && ports[app][j]; j++) {
-            if (ports[app][j] == port && !i--) {
-                return (enum insp_app) app;
-            }
+    for (unsigned int app = 0; app < INSP_N_APPS_READ; app++) {
+        if (insp_app_has_port((enum insp_app) app, port) && !i--) {
+            return (enum insp_app) app;
         }
     }
     return INSP_APP_NONE;

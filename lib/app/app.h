@@ -37,6 +37,10 @@ const char *insp_app_word(enum insp_app);
 /* By its word; INSP_APP_NONE: there is no such. */
 enum insp_app insp_app_by_word(const char *word);
 
+/* "dns,smb": the words of a set of protocols that are read, a bit each. */
+_Static_assert(INSP_N_APPS_READ <= 64, "a set of them is one word");
+void insp_apps_print(uint64_t apps, char *text, size_t size);
+
 enum insp_value_kind {
     INSP_VALUE_UINT,            /* Number. */
     INSP_VALUE_BOOL,            /* 0 or 1. */
@@ -62,8 +66,10 @@ enum insp_app_field {
 /* What a reader keeps of a connection, at most. */
 #define INSP_READER_STATE 192
 
-/* A server name that rules can match. */
-#define INSP_APP_NAME_MAX 127
+/* A server name that rules can match: any that DNS can hold (RFC 1035, section
+ * 2.3.4, less the length bytes and the root), so that none is too long to be
+ * known. */
+#define INSP_APP_NAME_MAX 253
 
 /* What a reader is shown, and what it says of it. */
 struct insp_reading {
@@ -77,6 +83,9 @@ struct insp_reading {
     bool is_last;               /* Stream: nothing will follow. */
     bool after_gap;             /* Stream, reader that resyncs: bytes are
                                  * missing before these; set once. */
+    uint64_t unpassed;          /* Stream: of the bytes that were to be passed,
+                                 * those that have not come; 0 unless the
+                                 * stream has ended before them. */
     uint8_t side;               /* 0: sent by who began, 1: by who answers. */
     uint8_t proto;              /* IP protocol. */
     uint16_t port[2];           /* Of who began, of who answers. */
@@ -115,6 +124,10 @@ struct insp_reader {
 
     /* Can go on behind a gap, when detect() says YES to what follows. */
     bool resyncs;
+
+    /* Where in what follows a gap a message begins, r->size: nowhere.  Need
+     * not be there: then it must begin with one. */
+    size_t (*seek)(const struct insp_reading *r);
 };
 
 /* As many bytes of a stream as are kept for a reader that is not done. */
@@ -156,6 +169,42 @@ insp_reading_again(struct insp_reading *r)
 void insp_reading_set_name(struct insp_reading *, const void *name,
                            size_t size);
 
+/* The answer that who began has got: 'name' has this address (4 or 16 bytes),
+ * for so many seconds.  Rules may know its connections to the address by that
+ * name. */
+void insp_reading_learn(struct insp_reading *, const char *name, size_t size,
+                        const uint8_t *addr, size_t addr_size,
+                        uint32_t seconds);
+
+/* For readers of datagrams that carry a stream of their own (QUIC's CRYPTO
+ * frames, a message of DTLS in fragments): puts the bytes of this side in
+ * order, wherever each came.  'at' is the place of 'bytes' in that stream,
+ * which is at most INSP_READER_WINDOW long.  '*whole' is what there is without
+ * a gap from its beginning, and valid until the next call; what it holds of
+ * 'bytes' is kept for the next time only by insp_reading_keep().
+ *
+ * Returns false for what cannot be kept; then '*whole' is empty. */
+struct insp_assembly {
+    const uint8_t *bytes;
+    size_t size;
+};
+bool insp_reading_assemble(struct insp_reading *, uint32_t at,
+                           const void *bytes, size_t size,
+                           struct insp_assembly *whole);
+void insp_reading_keep(struct insp_reading *, const struct insp_assembly *);
+/* The stream of this side begins again, at 0. */
+void insp_reading_forget(struct insp_reading *);
+
+/* Memory beyond 'state', for what a reader cannot do without, such as the
+ * tables of a header compression: borrowed from the blocks that all
+ * connections share, and given back when the connection's reading ends or
+ * another protocol begins.  There are INSP_READING_MEMORIES pieces, 'i' says
+ * which; the first call for one sets 'size' bytes to zero, later ones return
+ * the same.  Aligned to 64.  A piece of up to 2048 bytes is cheap, a larger
+ * one, of up to 16384, is not.  NULL: there is none. */
+#define INSP_READING_MEMORIES 2
+void *insp_reading_memory(struct insp_reading *, unsigned int i, size_t size);
+
 #define INSP_READER(READER) extern const struct insp_reader insp_reader_##READER;
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_READER(READER)
@@ -167,6 +216,7 @@ const struct insp_reader *insp_reader_of(enum insp_app);
 /* The 'i'th protocol that a connection between these ports may well speak,
  * INSP_APP_NONE: no more of them.  For a reader to be asked first. */
 enum insp_app insp_app_by_port(uint16_t port, unsigned int i);
+bool insp_app_has_port(enum insp_app, uint16_t port);
 
 /* What is known by its first words alone, or INSP_APP_UNKNOWN (first.c). */
 enum insp_app insp_app_by_first(const struct insp_reading *r);

@@ -1,9 +1,10 @@
 /* Dialog, inside
  * ==============
  *
- * What dialog.c and event.c share, and nobody else sees.
+ * What the files that make up a dialog share, and nobody else sees.
  *
- * Above:    app/dialog.c, event.c.     Below:  app/dialog.h, stream.h.
+ * Above:    app/dialog.c, dialogs.c, lend.c, detect.c, event.c, assemble.c.
+ * Below:    app/dialog.h, stream.h.
  * Threads:  a dialog belongs to who holds its 'busy'.
  * Memory:   arrays of fixed size.
  * Time:     none.
@@ -15,6 +16,7 @@
 
 #include "app/dialog.h"
 #include "app/event.h"
+#include "app/names.h"
 #include "app/stream.h"
 
 struct insp_dialog {
@@ -27,9 +29,13 @@ struct insp_dialog {
     uint8_t n_events;
     uint8_t app;                /* enum insp_app that reads; NONE: not known. */
     uint8_t n_datagrams[2];     /* Not understood, by direction. */
+    uint32_t last_print;        /* Of the last datagram that may have had
+                                 * copies, ... */
+    uint64_t last_ns;           /* ... and when it came. */
     bool after_gap[2];          /* By direction, like 'stream': 0 is from who
                                  * began. */
     struct insp_stream stream[2];
+    uint32_t memory[INSP_READING_MEMORIES];     /* Borrowed blocks, or 0. */
     uint64_t state[INSP_READER_STATE / 8];
     _Atomic uint8_t name_size;  /* Set once, after... */
     char name[INSP_APP_NAME_MAX];
@@ -47,6 +53,8 @@ struct insp_dialogs {
     _Atomic uint64_t connections[INSP_N_APPS];
     _Atomic bool off[INSP_N_APPS];
     _Atomic uint32_t used;
+    _Atomic(struct insp_names *) names;     /* NULL: never were kept. */
+    _Atomic bool keeps_names;
 
     /* Control thread. */
     uint32_t ready;             /* Events taken, oldest first, or
@@ -79,7 +87,10 @@ struct insp_event {
     uint16_t more_size;         /* ... and of those in 'more'. */
     uint8_t initiator;
     uint8_t app;
+    uint8_t conn_app;           /* Of the connection, when it ended. */
     bool is_cut;
+    uint64_t seen;              /* Fields, by number % 64: what is not here has
+                                 * not been set. */
     uint8_t values[];
 };
 
@@ -94,5 +105,49 @@ insp_dialogs_note(struct insp_dialogs *ds, enum insp_reader_fact fact)
 /* All open events go out. */
 void insp_events_end_all(struct insp_dialogs *, struct insp_dialog *,
                          uint64_t now_ns);
+
+static inline void
+insp_dialog_set_reads(struct insp_conn *conn, unsigned int side,
+                      enum insp_reads reads)
+{
+    atomic_store_explicit(&conn->flow[side].reads, (uint8_t) reads,
+                          memory_order_relaxed);
+}
+
+/* Worker (lend.c): the dialog of 'conn', held, or a new one; NULL: there is
+ * none, another worker holds it, or nobody wants any more of 'side'. */
+struct insp_dialog *insp_dialog_take(struct insp_dialogs *, struct insp_conn *,
+                                     unsigned int side, uint32_t index);
+/* Control: the dialog of a connection that has ended, held; NULL: none. */
+struct insp_dialog *insp_dialog_take_last(struct insp_dialogs *,
+                                          const struct insp_conn *);
+void insp_dialog_let_go(struct insp_dialog *);
+void insp_dialog_give_memory_back(struct insp_dialogs *, struct insp_dialog *);
+
+/* Worker, control (lend.c): nobody reads any more; the dialog, which is held,
+ * is let go and goes back, unless it has a name that is to be kept. */
+void insp_dialog_finish(struct insp_dialogs *, struct insp_dialog *,
+                        uint64_t now_ns, bool keep_name);
+
+/* A packet on its way through the dialog. */
+struct insp_turn {
+    struct insp_dialogs *ds;
+    struct insp_dialog *d;
+    const struct insp_payload *payload;
+    bool changed;               /* What rules look at. */
+    bool stop;
+};
+
+/* Detection (detect.c).  Who reads is known, or the bytes are not to be read
+ * now: the side has had its chance then, or waits for more. */
+bool insp_turn_is_detected(struct insp_turn *, const struct insp_reading *);
+void insp_turn_set_app(struct insp_turn *, enum insp_app);
+/* Nobody reads this side any more; 0 is who began.  What was kept of it is
+ * gone. */
+void insp_turn_set_done(struct insp_turn *, unsigned int side);
+/* Another protocol begins. */
+void insp_turn_begin_again(struct insp_turn *);
+/* For whoever must say, after a crash, who was at work. */
+void insp_turn_say_at_work(const struct insp_turn *, enum insp_app);
 
 #endif /* app/dialog-private.h */

@@ -76,6 +76,10 @@ struct insp_payload {
                                  * direction has had packets before. */
     bool has_expected;
     uint8_t tcp_flags;
+    _Atomic uint8_t *at_work;   /* Where it is to be said which reader is at
+                                 * work (enum insp_app); NULL: nowhere. */
+    bool may_be_copy;           /* Of a datagram that was read already, for
+                                 * another receiver of a group. */
     uint64_t now_ns;
 };
 
@@ -89,10 +93,19 @@ bool insp_dialog_feed(struct insp_dialogs *, struct insp_conn *,
 void insp_dialog_name(const struct insp_dialogs *, const struct insp_conn *,
                       char *name);
 
+/* Control: names that DNS gives to addresses are kept, or are not. */
+int insp_dialogs_keep_names(struct insp_dialogs *, bool on,
+                            const struct insp_hash_key *) INSP_MUST_USE;
+
+/* Worker: the name under which who began the connection was told the address
+ * of who answers; false: none is known.  'name' as above. */
+bool insp_dialogs_find_name(const struct insp_dialogs *,
+                            const struct insp_conn *, uint64_t now_ns,
+                            char *name);
+
 /* Control: the connection has ended, and nobody holds it: what is open goes
  * out. */
-void insp_dialog_end(struct insp_dialogs *, struct insp_conn *,
-                     uint32_t index);
+void insp_dialog_end(struct insp_dialogs *, struct insp_conn *);
 
 /* What was found, in the order in which it was. */
 struct insp_event_report {
@@ -102,7 +115,8 @@ struct insp_event_report {
     uint64_t ended_ns;          /* When the event was complete. */
     uint32_t port_id[2];        /* By side of the key. */
     uint8_t initiator;          /* Side of the key. */
-    uint8_t app;                /* enum insp_app: whose fields they are. */
+    uint8_t app;                /* enum insp_app: whose fields they are... */
+    uint8_t conn_app;           /* ... and what the connection speaks. */
     bool is_cut;
     const uint8_t *values;      /* See insp_value_next(). */
     size_t size;
@@ -118,6 +132,7 @@ bool insp_dialogs_next(struct insp_dialogs *, struct insp_event_report *)
 struct insp_dialogs_stats {
     uint32_t n_dialogs, used;
     uint32_t n_blocks, used_blocks;     /* Small and large ones. */
+    size_t bytes;                       /* Of memory. */
     uint64_t facts[INSP_N_READER_FACTS];
     uint64_t connections[INSP_N_APPS];  /* By what they turned out to be. */
 };

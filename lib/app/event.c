@@ -77,6 +77,16 @@ insp_value_put(uint8_t *to, size_t left, const struct insp_value *v)
     return VALUE_HEAD + size;
 }
 
+size_t
+insp_value_move(uint8_t *to, const struct insp_value *v)
+{
+    uint16_t head[2] = { (uint16_t) v->field, (uint16_t) v->size };
+
+    memmove(to + VALUE_HEAD, v->bytes, v->size);
+    memcpy(to, head, sizeof head);
+    return VALUE_HEAD + v->size;
+}
+
 static struct insp_event *
 event_at(const struct insp_dialogs *ds, uint32_t block)
 {
@@ -104,6 +114,7 @@ end(struct insp_dialogs *ds, struct insp_dialog *d, struct insp_event *e,
 {
     unlink_event(ds, d, e);
     e->ended_ns = now_ns;
+    e->conn_app = INSP_READ(insp_dialog_conn(d)->app);
     if (e->is_cut) {
         insp_dialogs_note(ds, INSP_READER_CUT);
     }
@@ -186,11 +197,21 @@ find(uint8_t *values, size_t size, enum insp_app_field field)
     return NULL;
 }
 
+static uint64_t
+mark(enum insp_app_field field)
+{
+    return UINT64_C(1) << (field & 63);
+}
+
 static uint8_t *
 find_in(struct insp_event *e, enum insp_app_field field)
 {
-    uint8_t *at = find(e->values, e->size, field);
+    uint8_t *at;
 
+    if (!(e->seen & mark(field))) {
+        return NULL;
+    }
+    at = find(e->values, e->size, field);
     if (!at && e->more) {
         at = find(insp_block_at(&e->dialogs->store, e->more), e->more_size,
                   field);
@@ -209,6 +230,7 @@ put(struct insp_event *e, const struct insp_value *v)
 {
     size_t n = 0;
 
+    e->seen |= mark(v->field);
     if (!e->more) {
         n = insp_value_put(e->values + e->size, INSP_EVENT_ROOM - e->size, v);
         e->size = (uint16_t) (e->size + n);
@@ -365,6 +387,7 @@ insp_dialogs_next(struct insp_dialogs *ds, struct insp_event_report *report)
         .port_id = { e->port_id[0], e->port_id[1] },
         .initiator = e->initiator,
         .app = e->app,
+        .conn_app = e->conn_app,
         .is_cut = e->is_cut,
         .values = e->values,
         .size = e->size,

@@ -79,6 +79,10 @@ bool insp_value_next(const uint8_t **at, const uint8_t *end,
  * there was not enough room. */
 size_t insp_value_put(uint8_t *to, size_t left, const struct insp_value *);
 
+/* The same, for a value that was read at 'to' or behind it, which may
+ * overlap. */
+size_t insp_value_move(uint8_t *to, const struct insp_value *);
+
 /* Table of the fields. */
 struct insp_app_field_info {
     const char *key;

@@ -20,7 +20,7 @@
 
 #include "app/store.h"
 
-#define INSP_STREAM_RANGES 4
+#define INSP_STREAM_RANGES 8
 
 struct insp_stream {
     uint64_t pass;      /* Bytes at 'next' that nobody wants. */

@@ -49,7 +49,7 @@ insp_cursor_take(struct insp_cursor *c, size_t size)
         c->failed = true;
         return NULL;
     }
-    c->at = at + size;
+    c->at = size ? at + size : at;
     if (size && !at) {
         __builtin_unreachable();    /* Callers need not ask twice. */
     }

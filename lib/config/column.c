@@ -121,6 +121,40 @@ read_uint(const struct insp_column *c, const char *value, void *result,
     return false;
 }
 
+/* "0.25": at most four decimals, so that it is a whole number of
+ * millionths. */
+static bool
+read_percent(const struct insp_column *c, const char *value, void *result,
+             struct insp_faults *faults)
+{
+    const char *point = strchr(value, '.');
+    size_t n_decimals = point ? strlen(point + 1) : 0;
+    uint64_t whole, part = 0;
+    char text[16] = "";
+
+    if (strlen(value) < sizeof text && n_decimals <= 4
+        && (!point || n_decimals)) {
+        memcpy(text, value, point ? (size_t) (point - value) : strlen(value));
+        if (insp_config_uint(text, &whole)
+            && (!point || insp_config_uint(point + 1, &part))
+            && whole * 10000 <= c->high) {
+            for (size_t i = n_decimals; i < 4; i++) {
+                part *= 10;
+            }
+            whole = whole * 10000 + part;
+            if (whole >= c->low && whole <= c->high) {
+                store(c, result, whole);
+                return true;
+            }
+        }
+    }
+    insp_fault(faults, "%s '" QUOTE "': not a number of percent from %llu to "
+               "%llu, such as 0.5", c->key, value,
+               (unsigned long long) c->low / 10000,
+               (unsigned long long) c->high / 10000);
+    return false;
+}
+
 /* A number that is none and a slot that is not there are two mistakes. */
 static bool
 read_slot(const struct insp_column *c, const char *value, void *result,
@@ -165,12 +199,40 @@ read_word(const struct insp_column *c, const char *value, void *result,
     return false;
 }
 
+static const char separators[] = ", \t\n";
+
+/* "smb, nfs" */
+static bool
+read_apps(const struct insp_column *c, const char *value, void *member,
+          struct insp_faults *faults)
+{
+    uint64_t apps = 0;
+
+    for (value += strspn(value, separators); *value;
+         value += strspn(value, separators)) {
+        size_t length = strcspn(value, separators);
+        char word[32] = "";
+        enum insp_app app;
+
+        memcpy(word, value, INSP_MIN(length, sizeof word - 1));
+        app = insp_app_by_word(word);
+        if (!insp_reader_of(app)) {
+            insp_fault(faults, "%s '" QUOTE "': no protocol that is read, "
+                       "such as tls, dns, http", c->key, word);
+            return false;
+        }
+        apps |= UINT64_C(1) << app;
+        value += length;
+    }
+    memcpy(member, &apps, sizeof apps);
+    return true;
+}
+
 /* Appends each word of 'value' and "\n". */
 static bool
 read_keys(const struct insp_column *c, const char *value, char *member,
           struct insp_faults *faults)
 {
-    static const char separators[] = ", \t\n";
     size_t used = 0;
 
     member[0] = '\0';
@@ -228,11 +290,13 @@ insp_column_read(const struct insp_column *c, const char *value,
         return read_text(c, value, member, faults);
 
     case INSP_COLUMN_TEXT: return read_text(c, value, member, faults);
+    case INSP_COLUMN_APPS: return read_apps(c, value, member, faults);
     case INSP_COLUMN_KEYS: return read_keys(c, value, member, faults);
     case INSP_COLUMN_TLS: return read_tls(c, value, member, faults);
     case INSP_COLUMN_BOOL: return read_bool(c, value, member, faults);
     case INSP_COLUMN_UINT:
     case INSP_COLUMN_LIMIT: return read_uint(c, value, result, faults);
+    case INSP_COLUMN_PERCENT: return read_percent(c, value, result, faults);
     case INSP_COLUMN_SLOT: return read_slot(c, value, result, faults);
     case INSP_COLUMN_WORD: return read_word(c, value, result, faults);
 
@@ -312,6 +376,20 @@ print_keys(const char *keys, char *text, size_t size)
 }
 
 static void
+print_percent(uint32_t millionths, char *text, size_t size)
+{
+    uint32_t decimals = millionths % 10000;
+    int n = snprintf(text, size, "%u", millionths / 10000);
+
+    if (decimals && n > 0 && (size_t) n < size) {
+        snprintf(text + n, size - (size_t) n, ".%04u", decimals);
+        for (char *end = text + strlen(text); end[-1] == '0';) {
+            *--end = '\0';
+        }
+    }
+}
+
+static void
 print_target(const struct insp_uplink_config *uplink, char *text, size_t size)
 {
     bool bracket = strchr(uplink->host, ':') != NULL;
@@ -325,6 +403,7 @@ insp_column_print(const struct insp_column *c, const void *result,
                   char *text, size_t size)
 {
     const void *member = (const char *) result + c->offset;
+    uint64_t apps;
     bool truth;
 
     switch (c->kind) {
@@ -339,6 +418,11 @@ insp_column_print(const struct insp_column *c, const void *result,
         print_keys(member, text, size);
         return true;
 
+    case INSP_COLUMN_APPS:
+        memcpy(&apps, member, sizeof apps);
+        insp_apps_print(apps, text, size);
+        return true;
+
     case INSP_COLUMN_BOOL:
         memcpy(&truth, member, sizeof truth);
         snprintf(text, size, "%s", truth ? "true" : "false");
@@ -348,6 +432,10 @@ insp_column_print(const struct insp_column *c, const void *result,
     case INSP_COLUMN_LIMIT:
     case INSP_COLUMN_SLOT:
         snprintf(text, size, "%u", load(c, result) / c->scale);
+        return true;
+
+    case INSP_COLUMN_PERCENT:
+        print_percent(load(c, result), text, size);
         return true;
 
     case INSP_COLUMN_WORD:

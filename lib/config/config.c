@@ -59,6 +59,12 @@ static const char *const words_action[] = {
     [INSP_ACTION_ALERT] = "alert",
     NULL,
 };
+static const char *const words_step[] = {
+#define INSP_STEP(NAME, WORD, TEXT) [INSP_STEP_##NAME] = WORD,
+#include "record/step.def"
+#undef INSP_STEP
+    NULL,
+};
 static const char *const words_arms[] = {
     [INSP_ARMS_FIXED] = "fixed",
     [INSP_ARMS_BY_DIRECTION] = "by-direction",
@@ -91,11 +97,13 @@ enum table {
 #define K_BOOL      INSP_COLUMN_BOOL, NULL
 #define K_UINT      INSP_COLUMN_UINT, NULL
 #define K_LIMIT     INSP_COLUMN_LIMIT, NULL
+#define K_PERCENT   INSP_COLUMN_PERCENT, NULL
 #define K_SLOT      INSP_COLUMN_SLOT, NULL
 #define K_WORD(W)   INSP_COLUMN_WORD, words_##W
 #define K_FILE      INSP_COLUMN_FILE, NULL
 #define K_TEXT      INSP_COLUMN_TEXT, NULL
 #define K_KEYS      INSP_COLUMN_KEYS, NULL
+#define K_APPS      INSP_COLUMN_APPS, NULL
 #define K_TLS       INSP_COLUMN_TLS, NULL
 #define K_TARGET    INSP_COLUMN_TARGET, NULL
 #define K_TERMS     INSP_COLUMN_TERMS, NULL
@@ -282,25 +290,6 @@ insp_config_inspector_parse(const struct insp_setting *settings, size_t n,
     return faults->n == n_before;
 }
 
-/* Such a rule is as good as none; the operator who wrote it thinks that it
- * is one. */
-static void
-warn_of_unread_services(const struct insp_rule *rule,
-                        struct insp_faults *warnings)
-{
-    for (size_t i = 0; i < rule->n_services; i++) {
-        const struct insp_service *service = &rule->services[i];
-        char text[INSP_EXTRA_SIZE + 8];
-
-        if (service->kind == INSP_SERVICE_APP
-            || service->kind == INSP_SERVICE_SNI) {
-            insp_service_print(service, text, sizeof text);
-            insp_fault(warnings, "service '" QUOTE "': matches nothing: "
-                       "protocols are not read in this version", text);
-        }
-    }
-}
-
 bool
 insp_config_rule_parse(const struct insp_setting *settings, size_t n,
                        struct insp_config_rule *result,
@@ -311,7 +300,6 @@ insp_config_rule_parse(const struct insp_setting *settings, size_t n,
 
     memset(result, 0, sizeof *result);
     parse(TABLE_RULE, settings, n, result, faults, warnings);
-    warn_of_unread_services(&result->base, warnings);
     if (reads_well(TABLE_RULE, settings, n, "slot")
         && reads_well(TABLE_RULE, settings, n, "action")
         && !insp_rule_check(&result->base, faults)) {

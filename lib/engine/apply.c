@@ -124,10 +124,31 @@ leave_table(struct insp_engine *engine, struct insp_inspector *inspector)
     } else {
         leaving->inspector = inspector;
         leaving->table = inspector->table;
+        leaving->dialogs = inspector->dialogs;
         leaving->next = engine->leaving;
         engine->leaving = leaving;
     }
     inspector->table = NULL;
+    inspector->dialogs = NULL;
+}
+
+/* A table, and what its connections are read with. */
+static int
+create_table(struct insp_engine *engine,
+             const struct insp_table_config *config, struct insp_table **table,
+             struct insp_dialogs **dialogs)
+{
+    struct insp_dialogs_config dialogs_config;
+    int error = insp_table_create(config, &engine->epoch, table);
+
+    if (!error) {
+        insp_dialogs_config_for(config->flow_limit, &dialogs_config);
+        error = insp_dialogs_create(&dialogs_config, dialogs);
+        if (error) {
+            insp_table_destroy(*table);
+        }
+    }
+    return error;
 }
 
 static void
@@ -135,6 +156,7 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
             const struct insp_inspector_config *config)
 {
     struct insp_table_config wanted;
+    struct insp_dialogs *dialogs;
     struct insp_table *table;
     int error;
 
@@ -143,7 +165,7 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
         && !memcmp(&wanted, &inspector->table_config, sizeof wanted)) {
         return;
     }
-    error = insp_table_create(&wanted, &engine->epoch, &table);
+    error = create_table(engine, &wanted, &table, &dialogs);
     if (error) {
         /* The one that works goes on working. */
         snprintf(inspector->error, sizeof inspector->error,
@@ -155,6 +177,7 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
     inspector->error[0] = '\0';
     leave_table(engine, inspector);
     inspector->table = table;
+    inspector->dialogs = dialogs;
     inspector->table_config = wanted;
 }
 
@@ -181,6 +204,22 @@ apply_policy(struct insp_engine *engine, struct insp_inspector *inspector,
 }
 
 static void
+apply_readers(struct insp_inspector *inspector,
+              const struct insp_inspector_config *config)
+{
+    for (unsigned int i = 0; inspector->dialogs && i < INSP_N_APPS_READ; i++) {
+        insp_dialogs_switch(inspector->dialogs, (enum insp_app) i,
+                            !(config->readers_off >> i & 1));
+    }
+    if (inspector->dialogs
+        && insp_dialogs_keep_names(inspector->dialogs, config->dns_names,
+                                   &inspector->table_config.secret)) {
+        snprintf(inspector->error, sizeof inspector->error,
+                 "dns-names: not enough memory");
+    }
+}
+
+static void
 add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
                 struct insp_inspector *inspector,
                 const struct insp_inspector_config *config)
@@ -194,10 +233,12 @@ add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
     out->fail_closed = config->fail_mode == INSP_FAIL_CLOSED;
     out->inspector = inspector;
     out->table = inspector->table;
+    out->dialogs = inspector->dialogs;
     out->binding = inspector->binding;
     if (out->binding) {
         out->policy = insp_binding_policy(inspector->binding);
         out->version = insp_policy_version(out->policy);
+        out->reads_apps = out->dialogs && insp_policy_reads_apps(out->policy);
     }
     out->pickup_ns = config->pickup_time_ms * MS;
     out->pickup_until_ns = inspector->since_ns + out->pickup_ns;
@@ -295,6 +336,7 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
         inspector->mark = engine->mark;
         inspector->left_round = 0;
         apply_table(engine, inspector, c);
+        apply_readers(inspector, c);
         old[n_old] = apply_policy(engine, inspector, c, &is_last[n_old]);
         n_old += old[n_old] != NULL;
         inspector->config = *c;

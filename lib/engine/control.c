@@ -29,12 +29,13 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
 
         if (INSP_READ(inspector->id) && inspector->table) {
             insp_table_maintain(inspector->table, now_ns);
-            drained &= insp_report_table(engine, inspector,
-                                         inspector->table);
+            drained &= insp_report_table(engine, inspector, inspector->table,
+                                         inspector->dialogs);
         }
     }
     while (*at) {
         struct insp_leaving_table *leaving = *at;
+        bool reported;
 
         if (!leaving->ticket
             || !insp_epoch_passed(&engine->epoch, leaving->ticket)) {
@@ -46,11 +47,14 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
             leaving->flushed = true;
         }
         insp_table_maintain(leaving->table, now_ns);
-        drained &= insp_report_table(engine, leaving->inspector,
-                                     leaving->table);
-        if (insp_table_is_empty(leaving->table)) {
+        reported = insp_report_table(engine, leaving->inspector,
+                                     leaving->table, leaving->dialogs);
+        drained &= reported;
+        if (reported && insp_table_is_empty(leaving->table)) {
             *at = leaving->next;
+            insp_table_get_stats(leaving->table, &leaving->inspector->last);
             insp_table_destroy(leaving->table);
+            insp_dialogs_destroy(leaving->dialogs);
             free(leaving);
         } else {
             at = &leaving->next;
@@ -85,15 +89,104 @@ turn_departed(struct insp_engine *engine, uint64_t now_ns)
         while (leaving && leaving->inspector != inspector) {
             leaving = leaving->next;
         }
-        if (!leaving && insp_report_catch_all(engine, inspector, now_ns)
+        if (!leaving
+            && insp_report_aggregates(engine, inspector, now_ns, true)
+            && insp_report_catch_all(engine, inspector, now_ns)
             && insp_report_sensor(engine, inspector)) {
             pthread_mutex_lock(&engine->inspectors_mutex);
+            insp_aggregates_uninit(&inspector->aggregates);
             insp_binding_unref(inspector->binding);
             inspector->binding = NULL;
             insp_flights_destroy(inspector->flights);
             inspector->flights = NULL;
             atomic_store_explicit(&inspector->id, 0, memory_order_release);
             pthread_mutex_unlock(&engine->inspectors_mutex);
+        }
+    }
+}
+
+/* Of the uplink that sends most for what it is sent of: its bytes, and what the
+ * inspectors that feed it have inspected. */
+static void
+find_worst_uplink(const struct insp_engine *engine, uint32_t id,
+                  const struct insp_uplink_status *uplinks, size_t n,
+                  uint64_t *wire, uint64_t *inspected)
+{
+    *wire = 0;
+    *inspected = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool feeds = false;
+        uint64_t sum = 0;
+
+        for (unsigned int j = 0; j < uplinks[i].n_inspectors; j++) {
+            feeds |= uplinks[i].inspectors[j] == id;
+        }
+        for (size_t j = 0; feeds && j < INSP_MAX_INSPECTORS; j++) {
+            const struct insp_inspector *inspector = &engine->inspectors[j];
+            uint32_t its_id = INSP_READ(inspector->id);
+
+            for (unsigned int k = 0; its_id && k < uplinks[i].n_inspectors;
+                 k++) {
+                if (uplinks[i].inspectors[k] == its_id) {
+                    struct insp_tally tally;
+
+                    insp_inspector_sum(inspector, &tally);
+                    sum += tally.inspected_bytes;
+                }
+            }
+        }
+        if (feeds && uplinks[i].wire_bytes >= *wire) {
+            *wire = uplinks[i].wire_bytes;
+            *inspected = sum;
+        }
+    }
+}
+
+/* How much metadata each inspector is to send. */
+static void
+turn_steps(struct insp_engine *engine, uint64_t now_ns)
+{
+    struct insp_uplink_status uplinks[INSP_MAX_UPLINKS];
+    size_t n;
+
+    if (now_ns < engine->steps_due_ns) {
+        return;
+    }
+    engine->steps_due_ns = now_ns + 1000 * MS;
+    n = insp_drain_get_status(engine->drain, uplinks, INSP_MAX_UPLINKS);
+    n = INSP_MIN(n, INSP_MAX_UPLINKS);
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+        enum insp_step before = inspector->stepper.step;
+        uint64_t wire, inspected;
+
+        if (!INSP_READ(inspector->id) || inspector->left_round) {
+            continue;
+        }
+        find_worst_uplink(engine, inspector->config.id, uplinks, n, &wire,
+                          &inspected);
+        pthread_mutex_lock(&engine->inspectors_mutex);
+        insp_stepper_turn(&inspector->stepper, &inspector->config.metadata,
+                          now_ns, wire, inspected);
+        pthread_mutex_unlock(&engine->inspectors_mutex);
+        if (inspector->stepper.step != before) {
+            insp_log(&engine->host, INSP_LOG_INFO,
+                     "inspector %s: metadata step %s, was %s",
+                     inspector->config.name,
+                     insp_step_word(inspector->stepper.step),
+                     insp_step_word(before));
+        }
+    }
+}
+
+static void
+turn_aggregates(struct insp_engine *engine, uint64_t now_ns)
+{
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (INSP_READ(inspector->id)) {
+            (void) insp_report_aggregates(engine, inspector, now_ns, false);
         }
     }
 }
@@ -132,7 +225,7 @@ turn_round(struct insp_engine *engine, bool drained)
 }
 
 static void
-turn_configuration(struct insp_engine *engine, bool *stopping)
+turn_configuration(struct insp_engine *engine)
 {
     struct insp_staged *staged;
     bool stop;
@@ -143,9 +236,9 @@ turn_configuration(struct insp_engine *engine, bool *stopping)
     stop = engine->stop_control;
     pthread_mutex_unlock(&engine->mutex);
 
-    if (stop && !*stopping) {
+    if (stop && !engine->stopping) {
         insp_apply_nothing(engine);
-        *stopping = true;
+        engine->stopping = true;
     } else if (staged && !stop) {
         insp_apply(engine, staged);
     }
@@ -165,47 +258,48 @@ wait_for_work(struct insp_engine *engine, bool urgent)
     pthread_mutex_unlock(&engine->mutex);
 }
 
-/* One turn; returns false when there is nothing left to do before the end. */
-static bool
-turn(struct insp_engine *engine, bool *stopping)
+enum insp_turn
+insp_control_turn(struct insp_engine *engine)
 {
     uint64_t now_ns = engine->host.monotonic_ns(engine->host.aux);
     uint64_t pushed = insp_ring_head(engine->ring);
     bool drained;
 
     engine->wall_offset_ns = engine->host.wall_ns(engine->host.aux) - now_ns;
-    turn_configuration(engine, stopping);
+    turn_configuration(engine);
     insp_requests_take(engine);
     drained = turn_tables(engine, now_ns);
     turn_round(engine, drained);
     insp_ports_turn(engine);
     insp_functions_turn(engine, now_ns);
+    turn_steps(engine, now_ns);
+    turn_aggregates(engine, now_ns);
     turn_departed(engine, now_ns);
     turn_sensor_records(engine, now_ns);
     insp_requests_turn(engine);
     insp_reclaim(engine);
     pushed = insp_ring_head(engine->ring) - pushed;
-    if (pushed) {
+    if (pushed && engine->exporter_started) {
         insp_drain_wake(engine->drain);
     }
-    if (*stopping
+    if (engine->stopping
         && (!has_inspectors(engine) || now_ns >= engine->stop_by_ns)) {
-        return false;
+        return INSP_TURN_ENDED;
     }
-    wait_for_work(engine, engine->n_dead || engine->leaving || *stopping
-                          || engine->working || !drained || pushed > 256);
-    return true;
+    return engine->n_dead || engine->leaving || engine->stopping
+           || engine->working || !drained || pushed > 256
+           ? INSP_TURN_BUSY : INSP_TURN_CALM;
 }
 
 void *
 insp_control_main(void *engine_)
 {
     struct insp_engine *engine = engine_;
-    bool stopping = false;
+    enum insp_turn turn;
 
     insp_thread_begin();
-    while (turn(engine, &stopping)) {
-        continue;
+    while ((turn = insp_control_turn(engine)) != INSP_TURN_ENDED) {
+        wait_for_work(engine, turn == INSP_TURN_BUSY);
     }
     return NULL;
 }

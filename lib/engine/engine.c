@@ -59,8 +59,9 @@ start(struct insp_engine *engine)
     return error;
 }
 
-int
-insp_engine_create(const struct insp_host *host, struct insp_engine **enginep)
+static int
+create(const struct insp_host *host, bool is_passive,
+       struct insp_engine **enginep)
 {
     struct insp_engine *engine;
     struct insp_snapshot *snapshot;
@@ -93,7 +94,7 @@ insp_engine_create(const struct insp_host *host, struct insp_engine **enginep)
         error = insp_drain_create(&engine->host, engine->ring, "",
                                   &engine->drain);
     }
-    if (!error) {
+    if (!error && !is_passive) {
         error = start(engine);
     }
     if (error) {
@@ -102,6 +103,44 @@ insp_engine_create(const struct insp_host *host, struct insp_engine **enginep)
     }
     *enginep = engine;
     return 0;
+}
+
+int
+insp_engine_create(const struct insp_host *host, struct insp_engine **enginep)
+{
+    return create(host, false, enginep);
+}
+
+int
+insp_engine_create_passive(const struct insp_host *host,
+                           struct insp_engine **enginep)
+{
+    return create(host, true, enginep);
+}
+
+enum insp_turn
+insp_engine_turn(struct insp_engine *engine)
+{
+    return insp_control_turn(engine);
+}
+
+void
+insp_engine_end(struct insp_engine *engine)
+{
+    engine->stop_control = true;
+    engine->stop_by_ns = UINT64_MAX;
+}
+
+bool
+insp_engine_next_record(struct insp_engine *engine, struct insp_record *record)
+{
+    const struct insp_record *first = insp_ring_peek(engine->ring);
+
+    if (first) {
+        *record = *first;
+        insp_ring_release(engine->ring);
+    }
+    return first != NULL;
 }
 
 uint64_t
@@ -138,7 +177,7 @@ insp_engine_drain(struct insp_engine *engine)
 }
 
 static void
-get_stats(const struct insp_inspector *inspector,
+get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
           struct insp_inspector_stats *out)
 {
     struct insp_tally sum;
@@ -159,6 +198,7 @@ get_stats(const struct insp_inspector *inspector,
     memcpy(out->facts, sum.facts, sizeof out->facts);
     if (inspector->table) {
         insp_table_get_stats(inspector->table, &out->table);
+        insp_dialogs_get_stats(inspector->dialogs, &out->readers);
     }
     if (inspector->binding) {
         const struct insp_policy *policy
@@ -167,6 +207,11 @@ get_stats(const struct insp_inspector *inspector,
         out->policy_version = insp_policy_version(policy);
         out->policy_rules = (uint32_t) insp_policy_n_rules(policy);
     }
+    out->step = inspector->stepper.step;
+    out->step_since_ns = inspector->stepper.since_ns
+                         ? inspector->stepper.since_ns + wall_offset_ns : 0;
+    insp_stepper_window(&inspector->stepper, &inspector->config.metadata,
+                        &out->step_sent, &out->step_allowed);
     out->missed_open = sum.missed_open;
     out->missed_closed = sum.missed_closed;
     out->undeliverable = INSP_READ(inspector->undeliverable);
@@ -186,7 +231,7 @@ insp_engine_get_stats(struct insp_engine *engine,
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && !inspector->left_round) {
-            get_stats(inspector, &rows[n++]);
+            get_stats(inspector, engine->wall_offset_ns, &rows[n++]);
         }
     }
     pthread_mutex_unlock(&engine->inspectors_mutex);
@@ -253,6 +298,9 @@ insp_engine_destroy(struct insp_engine *engine, int timeout_ms)
     let_policies_go(engine);
     insp_snapshot_destroy(atomic_load(&engine->snapshot));
     insp_functions_destroy(engine);
+    for (size_t i = 0; engine->inspectors && i < INSP_MAX_INSPECTORS; i++) {
+        insp_aggregates_uninit(&engine->inspectors[i].aggregates);
+    }
     free(engine->rules);
     free(engine->ports);
     free(engine->inspectors);

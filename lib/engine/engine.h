@@ -10,6 +10,9 @@
  *     record:        control thread -> ring -> exporter thread -> uplink
  *
  * Above:    ovs-ext/, utilities/.   Below:  every room of lib/ but config.
+ *     The probe has the same without threads: an engine that is passive does
+ *     nothing but what its one caller lets it do.
+ *
  * Threads:  said at each function.  A worker is any thread that holds a slot
  *           (0 to INSP_MAX_WORKERS - 1) that no other thread holds at the
  *           same time; who hands slots on must order the last use before the
@@ -23,7 +26,9 @@
 #ifndef INSP_ENGINE_ENGINE_H
 #define INSP_ENGINE_ENGINE_H 1
 
+#include "app/dialog.h"
 #include "base/host.h"
+#include "engine/step.h"
 #include "export/drain.h"
 #include "record/record.h"
 #include "rule/policy.h"
@@ -54,6 +59,8 @@ struct insp_context {
     uint32_t in_port;                   /* Port ids; 0: none or unknown. */
     uint32_t out_port;
     struct insp_zone zone;
+    const uint64_t *times_ns;           /* When each frame came, never going
+                                         * back; NULL: all at 'now_ns'. */
     const struct insp_way *ways;
     size_t n_ways;                      /* <= INSP_MAX_WAYS. */
 
@@ -149,6 +156,9 @@ struct insp_inspector_config {
     uint32_t pickup_time_ms;
     uint32_t statistics_interval_ms;    /* Of sensor records. */
     uint32_t flight_limit;              /* Flows in functions at a time. */
+    struct insp_step_config metadata;   /* How much is sent; zeros: all. */
+    bool dns_names;                     /* Rules know what DNS has told. */
+    uint64_t readers_off;               /* Bit by enum insp_app. */
 
     /* The rules, or NULL: none.  apply() takes references of its own; both
      * go with the version of the policy. */
@@ -191,6 +201,32 @@ struct insp_engine;
 
 /* Main thread: starts the control and the exporter thread. */
 int insp_engine_create(const struct insp_host *, struct insp_engine **)
+    INSP_MUST_USE;
+
+/* The same without threads, for a host that has one: what the control thread
+ * does is done in insp_engine_turn(), by the host's clocks, and records are
+ * taken with insp_engine_next_record().  The host must not call what waits for
+ * the control thread, and needs no worker slot but 0. */
+int insp_engine_create_passive(const struct insp_host *, struct insp_engine **)
+    INSP_MUST_USE;
+
+enum insp_turn {
+    INSP_TURN_CALM,                     /* Next one when time has passed... */
+    INSP_TURN_BUSY,                     /* ... at once, as soon as records
+                                         * have been taken. */
+    INSP_TURN_ENDED,                    /* Nothing is left to report. */
+};
+
+/* Passive: one turn, every 1 to 100 ms of the packets' time. */
+enum insp_turn insp_engine_turn(struct insp_engine *);
+
+/* Passive: no packet will come any more; turns end all connections, until
+ * INSP_TURN_ENDED. */
+void insp_engine_end(struct insp_engine *);
+
+/* Passive: the next record, to be given to insp_record_uninit(); false: there
+ * is none before the next turn. */
+bool insp_engine_next_record(struct insp_engine *, struct insp_record *)
     INSP_MUST_USE;
 
 /* Main thread: hands a whole new configuration over (a copy) and returns its
@@ -311,6 +347,10 @@ struct insp_inspector_stats {
     uint64_t facts[INSP_N_PACKET_FACTS];
     uint64_t catch_all_packets;         /* Remainders without an entry. */
     struct insp_table_stats table;
+    struct insp_dialogs_stats readers;
+    enum insp_step step;                /* How much metadata is sent, ... */
+    uint64_t step_since_ns;             /* ... since then (wall clock), ... */
+    uint64_t step_sent, step_allowed;   /* ... bytes in the last 60 s. */
     uint32_t policy_version;            /* 0: no rules. */
     uint32_t policy_rules;              /* How many. */
     uint64_t missed_open;               /* Redirects that did not happen... */
@@ -409,6 +449,10 @@ struct insp_drain *insp_engine_drain(struct insp_engine *);
  * NULL.  Async-signal-safe. */
 const struct insp_frame *insp_engine_current_frame(const struct insp_engine *,
                                                    unsigned int worker);
+
+/* The same: whose reader is at work on it, INSP_APP_NONE: none. */
+enum insp_app insp_engine_current_app(const struct insp_engine *,
+                                      unsigned int worker);
 
 /* Main thread, when no worker can come any more: ends all connections,
  * sends what can be sent in 'timeout_ms', frees. */

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/epoch.h"
+#include "engine/aggregate.h"
 #include "engine/engine.h"
 #include "flow/table.h"
 
@@ -105,6 +106,9 @@ struct insp_inspector {
     struct insp_inspector_config config;    /* C; without pointers. */
     struct insp_table_config table_config;  /* C */
     struct insp_table *table;           /* C; NULL: not in force. */
+    struct insp_dialogs *dialogs;       /* C; of that table. */
+    struct insp_table_stats last;       /* C; of its table, when that was
+                                         * gone. */
     struct insp_binding *binding;       /* C; a reference. */
     struct insp_flights *flights;       /* C; NULL: never had functions. */
     uint64_t since_ns;                  /* C; monotonic, of its first table. */
@@ -112,6 +116,9 @@ struct insp_inspector {
     uint64_t next_sensor_ns;            /* C; monotonic. */
     uint64_t catch_all_reported[2];     /* C; packets, bytes. */
     uint64_t catch_all_since_ns;        /* C; monotonic. */
+    struct insp_stepper stepper;        /* C */
+    struct insp_aggregates aggregates;  /* C */
+    uint64_t aggregates_due_ns;         /* C; monotonic. */
     uint32_t mark;                      /* C; of the last apply. */
     uint64_t left_round;                /* C; no worker sees it by then. */
     _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
@@ -133,9 +140,11 @@ struct insp_snapshot_inspector {
     bool fail_closed;
     struct insp_inspector *inspector;
     struct insp_table *table;           /* NULL: not in force. */
+    struct insp_dialogs *dialogs;       /* NULL: nothing is read. */
     const struct insp_binding *binding; /* NULL: no rules. */
     const struct insp_policy *policy;   /* The binding's. */
     uint32_t version;                   /* The policy's; 0: no rules. */
+    bool reads_apps;                    /* Rules look at what is read. */
     uint64_t pickup_until_ns;
     uint64_t pickup_ns;
     struct insp_hash_key secret;
@@ -208,7 +217,8 @@ struct insp_request {
     bool answered;                      /* Under 'mutex'. */
     bool begun;                         /* C; FLUSH. */
     uint64_t round;                     /* C; FLUSH: answered by then. */
-    struct insp_subject subject;        /* EXPLAIN. */
+    struct insp_subject subject;        /* EXPLAIN... */
+    char name[INSP_APP_NAME_MAX + 1];   /* ... and what its name points to. */
     size_t n;                           /* Rows that were filled... */
     size_t max;                         /* ... of as many; RULES: of any
                                          * number. */
@@ -236,6 +246,7 @@ struct insp_leaving_table {
     struct insp_leaving_table *next;
     struct insp_inspector *inspector;
     struct insp_table *table;
+    struct insp_dialogs *dialogs;
     uint64_t ticket;
     bool flushed;
 };
@@ -243,6 +254,8 @@ struct insp_leaving_table {
 /* What a worker is at, for a crash report. */
 struct insp_worker_place {
     _Atomic(const struct insp_frame *) frame;       /* W */
+    _Atomic uint8_t app;                            /* W; whose reader is at
+                                                     * work on it. */
 } INSP_LINE_ALIGNED;
 
 struct insp_engine {
@@ -259,6 +272,7 @@ struct insp_engine {
     uint32_t ports_mask;
     uint32_t n_ports;                   /* Dead ones included. */
     unsigned int n_dead;
+    uint64_t steps_due_ns;              /* Monotonic. */
     uint64_t round;                     /* See control.c. */
     uint64_t round_ticket;
     struct insp_leaving_table *leaving;
@@ -286,6 +300,7 @@ struct insp_engine {
     struct insp_request *requests;      /* Under 'mutex'. */
     uint64_t last_serial;               /* Under 'mutex'. */
     bool stop_control;                  /* Under 'mutex'. */
+    bool stopping;                      /* C */
     uint64_t stop_by_ns;                /* Under 'mutex'; monotonic. */
 
     /* Held by the control thread while it changes what members of
@@ -344,7 +359,10 @@ const struct insp_rule_total *insp_rules_find(const struct insp_engine *,
 /* Control thread (report.c): moves all reports that are due into the ring;
  * false when the ring was full first. */
 bool insp_report_table(struct insp_engine *, struct insp_inspector *,
-                       struct insp_table *);
+                       struct insp_table *, struct insp_dialogs *);
+/* The same for sums of connections: when they are due, or 'now'. */
+bool insp_report_aggregates(struct insp_engine *, struct insp_inspector *,
+                            uint64_t now_ns, bool now);
 bool insp_report_catch_all(struct insp_engine *, struct insp_inspector *,
                            uint64_t now_ns);
 bool insp_report_sensor(struct insp_engine *, struct insp_inspector *);
@@ -368,6 +386,9 @@ void insp_requests_abandon(struct insp_engine *);
  * the monotonic clock, 'ms' from now. */
 void insp_thread_begin(void);
 struct timespec insp_deadline(uint64_t ms);
+
+/* Control thread (control.c): one turn of it. */
+enum insp_turn insp_control_turn(struct insp_engine *);
 
 /* Threads (control.c, exporter.c). */
 void *insp_control_main(void *engine);

@@ -11,6 +11,13 @@
  * allows the other reading; that no rule forbids it is not enough, or every
  * drop of a service could be got round by speaking first.
  *
+ * What a connection speaks and which server it asks for may be a rule's
+ * business: when that becomes known, read.c has both directions judged again.
+ * Another worker may just then be judging by what was known before, and store
+ * what comes of it later.  So it is counted how often there was more ('told'):
+ * who finds after storing that it was more often than before judging, has both
+ * judged again too.
+ *
  * The copies of a flood are one connection with many destinations, so each is
  * judged by itself.
  *
@@ -125,16 +132,49 @@ judge_direction(const struct insp_batch *b, const struct insp_item *item,
     }
 }
 
+void
+insp_judge_anew(struct insp_conn *conn)
+{
+    atomic_fetch_add_explicit(&conn->flow[0].told, 1, memory_order_seq_cst);
+    for (unsigned int side = 0; side < 2; side++) {
+        atomic_store_explicit(&conn->flow[side].judgement, 0,
+                              memory_order_seq_cst);
+    }
+}
+
+/* The protocol, and the name of the server: what the connection says itself,
+ * else what DNS has told who began it. */
+static void
+tell_what_was_read(const struct insp_batch *b, const struct insp_conn *conn,
+                   struct insp_subject *subject,
+                   char name[INSP_APP_NAME_MAX + 1])
+{
+    const struct insp_dialogs *dialogs = b->inspector->dialogs;
+
+    subject->app = INSP_READ(conn->app);
+    insp_dialog_name(dialogs, conn, name);
+    if (!name[0]) {
+        (void) insp_dialogs_find_name(dialogs, conn, b->now_ns, name);
+    }
+    subject->name = name;
+}
+
 static void
 judge_connection(struct insp_batch *b, const struct insp_item *item,
                  const struct insp_frame *frame, struct insp_conn *conn,
                  struct insp_judgement *j)
 {
     struct insp_flow *flow = &conn->flow[item->side];
+    char name[INSP_APP_NAME_MAX + 1];
     struct insp_subject subject;
+    uint8_t told = atomic_load_explicit(&conn->flow[0].told,
+                                        memory_order_acquire);
 
     insp_subject_init(&subject, &item->packet, frame->data, b->ctx->in_port,
                       item->out_port);
+    if (b->inspector->reads_apps) {
+        tell_what_was_read(b, conn, &subject, name);
+    }
     if (b->ctx->flags & INSP_CONTEXT_FLOOD) {
         insp_policy_judge(b->inspector->binding, &subject, INSP_ALL_SLOTS, j);
     } else {
@@ -142,7 +182,11 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
     }
     atomic_store_explicit(&flow->judgement,
                           insp_judgement_pack(j, b->inspector->version),
-                          memory_order_relaxed);
+                          memory_order_seq_cst);
+    if (atomic_load_explicit(&conn->flow[0].told, memory_order_seq_cst)
+        != told) {
+        insp_judge_anew(conn);
+    }
     if (j->alert) {
         atomic_store_explicit(&flow->alert, j->alert, memory_order_relaxed);
         insp_table_report_soon(b->inspector->table, conn);

@@ -19,6 +19,7 @@
 
 /* A packet on its way through the stages. */
 struct insp_item {
+    uint64_t now_ns;            /* When it came. */
     struct insp_packet packet;
     struct insp_key key;
     uint32_t hash;
@@ -33,6 +34,7 @@ struct insp_batch {
     const struct insp_snapshot_inspector *inspector;
     const struct insp_context *ctx;
     uint64_t now_ns;
+    struct insp_worker_place *place;
     uint16_t worker;
     bool stale;                 /* A port of the context is gone. */
     bool tap;
@@ -93,6 +95,39 @@ insp_is_allowed(const struct insp_batch *b, const struct insp_item *item,
 void insp_judge(struct insp_batch *, const struct insp_item *,
                 const struct insp_frame *, struct insp_conn *,
                 struct insp_judgement *);
+
+/* Worker (judge.c): what rules look at has changed, so both directions are to
+ * be judged again. */
+void insp_judge_anew(struct insp_conn *);
+
+/* Whether a packet of 'conn' has anything for its readers.  '*expected' is the
+ * sequence number that its direction was to go on with: to be asked before the
+ * packet is counted; -1: not known. */
+static inline bool
+insp_reads(const struct insp_batch *b, const struct insp_item *item,
+           const struct insp_conn *conn, int64_t *expected)
+{
+    const struct insp_packet *packet = &item->packet;
+    const struct insp_flow *flow = &conn->flow[item->side];
+
+    if (!insp_dialog_wants(conn, item->side, packet->payload_size,
+                           packet->tcp_flags)
+        || INSP_UNLIKELY(packet->is_fragment)
+        || (packet->proto != INSP_PROTO_TCP && packet->proto != INSP_PROTO_UDP
+            && packet->proto != INSP_PROTO_GRE)
+        || !b->inspector->dialogs) {
+        return false;
+    }
+    *expected = INSP_READ(flow->packets) ? (int64_t) INSP_READ(flow->seq_next)
+                                         : -1;
+    return true;
+}
+
+/* Worker (read.c): shows the payload to the readers; to be called when the
+ * packet has been counted. */
+void insp_read(struct insp_batch *, const struct insp_item *,
+               const struct insp_frame *, const struct insp_flow_packet *,
+               struct insp_conn *, int64_t expected);
 
 /* Worker (redirect.c): sends a packet to the functions of the judgement's
  * slots: the verdict is REDIRECT to the first that takes it, or what follows

@@ -109,6 +109,7 @@ insp_report_fill(const struct insp_engine *engine,
     out->icmp_type = conn->icmp_type;
     out->icmp_code = conn->icmp_code;
     out->state = INSP_READ(conn->state);
+    out->app = INSP_READ(conn->app);
     out->end_reason = conn->end_reason;
     fill_judgement(engine, inspector, conn, out);
     for (unsigned int i = 0; i < 2; i++) {
@@ -185,6 +186,33 @@ fill_remainder(struct insp_engine *engine,
                    out->bytes);
 }
 
+/* Of an event's connection what its record shares with others. */
+static void
+fill_event(const struct insp_engine *engine,
+           const struct insp_event_report *event,
+           struct insp_record_connection *out)
+{
+    const struct insp_key *key = event->key;
+
+    memset(out, 0, sizeof *out);
+    out->flow_id = flow_id(engine, event->index, event->first_ns);
+    out->start_ns = wall(engine, event->first_ns);
+    out->end_ns = wall(engine, event->ended_ns);
+    out->zone = key->zone;
+    out->ip_version = key->ip_version;
+    out->proto = key->proto;
+    out->app = event->conn_app;
+    for (unsigned int i = 0; i < 2; i++) {
+        unsigned int side = i ^ event->initiator;
+
+        memcpy(out->addr[i], key->addr[side], 16);
+        out->l4_port[i] = key->port[side];
+        out->port_id[i] = event->port_id[side];
+    }
+    out->intra_host = is_vm(engine, out->port_id[0])
+                      && is_vm(engine, out->port_id[1]);
+}
+
 /* An alert is a record of the connection that counts nothing, so that sums
  * over all records stay what they are. */
 static void
@@ -208,12 +236,97 @@ report_alert(struct insp_engine *engine,
     insp_ring_commit(engine->ring);
 }
 
+#define AGGREGATES_NS UINT64_C(10000000000)
+
 /* What one report of a table can become: one alert a direction, itself. */
 #define RECORDS_MAX 3
 
-bool
-insp_report_table(struct insp_engine *engine,
-                  struct insp_inspector *inspector, struct insp_table *table)
+static bool
+has_room(struct insp_engine *engine)
+{
+    if (insp_ring_count(engine->ring) + RECORDS_MAX
+        <= insp_ring_capacity(engine->ring)) {
+        return true;
+    }
+    insp_drain_wake(engine->drain);
+    return false;
+}
+
+/* What readers have found. */
+static bool
+report_events(struct insp_engine *engine,
+              const struct insp_inspector *inspector,
+              struct insp_dialogs *dialogs)
+{
+    enum insp_step step = inspector->stepper.step;
+    struct insp_event_report event;
+
+    for (;;) {
+        struct insp_values *values;
+        struct insp_record *record;
+
+        /* Room first, as for connections. */
+        if (!has_room(engine)) {
+            return false;
+        }
+        if (!insp_dialogs_next(dialogs, &event)) {
+            return true;
+        }
+        if (step >= INSP_STEP_CONNECTIONS) {
+            continue;
+        }
+        values = insp_values_create((enum insp_app) event.app, event.is_cut,
+                                    event.values, event.size, event.more,
+                                    event.more_size);
+        if (!values) {
+            insp_log(&engine->host, INSP_LOG_ERROR,
+                     "no memory for a record: it is lost");
+            continue;
+        }
+        record = begin(engine, INSP_RECORD_APP, inspector->config.id);
+        record->time_ns = wall(engine, event.ended_ns);
+        record->app.values = values;
+        fill_event(engine, &event, &record->app.conn);
+        record->app.conn.step = (uint8_t) step;
+        insp_ring_commit(engine->ring);
+    }
+}
+
+static void
+commit_connection(struct insp_engine *engine,
+                  const struct insp_inspector *inspector,
+                  const struct insp_record_connection *conn)
+{
+    struct insp_record *record = begin(engine, INSP_RECORD_CONNECTION,
+                                       inspector->config.id);
+
+    record->conn = *conn;
+    insp_ring_commit(engine->ring);
+}
+
+/* By itself, or in a sum; what was refused always by itself. */
+static void
+report_connection(struct insp_engine *engine,
+                  struct insp_inspector *inspector,
+                  struct insp_record_connection *conn)
+{
+    enum insp_step step = inspector->stepper.step;
+
+    conn->step = (uint8_t) step;
+    conn->n_connections = conn->end_reason != INSP_END_NONE;
+    if (step >= INSP_STEP_AGGREGATES && conn->verdict != INSP_VERDICT_DROP
+        && conn->verdict != INSP_VERDICT_RESET
+        && insp_aggregates_add(&inspector->aggregates, conn, step)) {
+        return;
+    }
+    conn->step = (uint8_t) INSP_MIN(step, INSP_STEP_CONNECTIONS);
+    commit_connection(engine, inspector, conn);
+}
+
+static bool
+report_connections(struct insp_engine *engine,
+                   struct insp_inspector *inspector, struct insp_table *table,
+                   struct insp_dialogs *dialogs)
 {
     struct insp_conn_report report;
 
@@ -221,28 +334,64 @@ insp_report_table(struct insp_engine *engine,
         struct insp_record *record;
 
         /* Room first: a report that was taken cannot be given back. */
-        if (insp_ring_count(engine->ring) + RECORDS_MAX
-            > insp_ring_capacity(engine->ring)) {
-            insp_drain_wake(engine->drain);
+        if (!has_room(engine)) {
             return false;
         }
         if (!insp_table_next_report(table, &report)) {
             return true;
+        }
+        if (report.final) {
+            insp_dialog_end(dialogs, report.conn);
         }
         for (unsigned int side = 0; side < 2; side++) {
             if (report.alert[side]) {
                 report_alert(engine, inspector, &report, report.alert[side]);
             }
         }
-        record = begin(engine, INSP_RECORD_CONNECTION, inspector->config.id);
         if (insp_key_is_remainder(&report.conn->key)) {
-            record->type = INSP_RECORD_REMAINDER;
+            record = begin(engine, INSP_RECORD_REMAINDER,
+                           inspector->config.id);
             fill_remainder(engine, &report, &record->remainder);
+            insp_ring_commit(engine->ring);
         } else {
-            fill_connection(engine, inspector, &report, &record->conn);
+            struct insp_record_connection conn;
+
+            fill_connection(engine, inspector, &report, &conn);
+            report_connection(engine, inspector, &conn);
         }
-        insp_ring_commit(engine->ring);
     }
+}
+
+bool
+insp_report_aggregates(struct insp_engine *engine,
+                       struct insp_inspector *inspector, uint64_t now_ns,
+                       bool now)
+{
+    struct insp_record_connection conn;
+
+    if (!now && now_ns < inspector->aggregates_due_ns
+        && inspector->stepper.step >= INSP_STEP_AGGREGATES) {
+        return true;
+    }
+    while (has_room(engine)) {
+        if (!insp_aggregates_take(&inspector->aggregates, &conn)) {
+            inspector->aggregates_due_ns = now_ns + AGGREGATES_NS;
+            return true;
+        }
+        commit_connection(engine, inspector, &conn);
+    }
+    return false;
+}
+
+/* What was found first, then who has ended, then what that has set free. */
+bool
+insp_report_table(struct insp_engine *engine,
+                  struct insp_inspector *inspector, struct insp_table *table,
+                  struct insp_dialogs *dialogs)
+{
+    return report_events(engine, inspector, dialogs)
+           && report_connections(engine, inspector, table, dialogs)
+           && report_events(engine, inspector, dialogs);
 }
 
 bool
@@ -279,7 +428,7 @@ bool
 insp_report_sensor(struct insp_engine *engine,
                    struct insp_inspector *inspector)
 {
-    struct insp_table_stats table = { .flow_limit = 0 };
+    struct insp_table_stats table = inspector->last;
     struct insp_record_sensor *out;
     struct insp_record *record;
     struct insp_tally sum;

@@ -4,6 +4,7 @@
 #include "engine/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +26,8 @@ concerns(const struct insp_request *request,
 static bool
 flush(struct insp_engine *engine, struct insp_request *request)
 {
+    uint64_t now_ns;
+
     if (!request->begun) {
         for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
             struct insp_inspector *inspector = &engine->inspectors[i];
@@ -40,13 +43,13 @@ flush(struct insp_engine *engine, struct insp_request *request)
     if (engine->round < request->round) {
         return false;
     }
+    now_ns = engine->host.monotonic_ns(engine->host.aux);
     for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (concerns(request, inspector)
-            && (!insp_report_catch_all(
-                    engine, inspector,
-                    engine->host.monotonic_ns(engine->host.aux))
+            && (!insp_report_aggregates(engine, inspector, now_ns, true)
+                || !insp_report_catch_all(engine, inspector, now_ns)
                 || !insp_report_sensor(engine, inspector))) {
             return false;
         }
@@ -535,6 +538,11 @@ insp_engine_explain(struct insp_engine *engine, uint32_t inspector,
 
     if (request) {
         request->subject = *subject;
+        if (subject->name) {
+            snprintf(request->name, sizeof request->name, "%s",
+                     subject->name);
+            request->subject.name = request->name;
+        }
     }
     if (ask(engine, request, &rows, &n, timeout_ms) && n) {
         memcpy(explanation, rows, sizeof *explanation);

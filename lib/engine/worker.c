@@ -1,7 +1,7 @@
 /* The packet path.
  *
  *     frames -> parse + key + hash -> (bucket, entry on their way) ->
- *     connection or remainder -> count -> verdict
+ *     connection or remainder -> count -> read -> verdict
  *
  * Each stage is a loop over the batch, so that what the next stage touches is
  * fetched while this one still works on other packets.  The worker is inside
@@ -33,7 +33,7 @@ static bool
 is_fragment_of_known(const struct insp_batch *b, struct insp_item *item)
 {
     return insp_table_fragment_find(b->inspector->table, &item->packet,
-                                    &b->ctx->zone, b->now_ns);
+                                    &b->ctx->zone, item->now_ns);
 }
 
 /* Why the packet can have no connection, or INSP_N_REMAINDERS: it can. */
@@ -108,7 +108,7 @@ parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *fra
         if (INSP_UNLIKELY(item->packet.is_fragment)
             && fact == INSP_PACKET_OK) {
             insp_table_fragment_note(b->inspector->table, &item->packet,
-                                     &b->ctx->zone, b->now_ns);
+                                     &b->ctx->zone, item->now_ns);
         }
         set_connection_key(b, item, frame->nat);
     } else {
@@ -123,7 +123,7 @@ describe(const struct insp_batch *b, struct insp_item *item,
 {
     const struct insp_packet *packet = &item->packet;
 
-    out->now_ns = b->now_ns;
+    out->now_ns = item->now_ns;
     out->wire_size = frame->wire_size;
     out->in_port = b->ctx->in_port;
     out->out_port = b->ctx->out_port;
@@ -188,6 +188,8 @@ inspect(struct insp_batch *b, struct insp_item *item,
     struct insp_conn *remainder = NULL;
     struct insp_flow_packet packet;
     struct insp_verdict verdict;
+    int64_t expected;
+    bool reads;
 
     describe(b, item, frame, &packet);
     if (item->has_connection) {
@@ -202,6 +204,7 @@ inspect(struct insp_batch *b, struct insp_item *item,
         remainder = insp_table_get_remainder(table, &item->key, item->hash,
                                              &packet);
     }
+    reads = conn && insp_reads(b, item, conn, &expected);
     if (conn || remainder) {
         insp_table_count(table, conn ? conn : remainder, item->side, &packet);
     } else {
@@ -210,6 +213,9 @@ inspect(struct insp_batch *b, struct insp_item *item,
     }
     b->tally.inspected_packets++;
     b->tally.inspected_bytes += frame->wire_size;
+    if (INSP_UNLIKELY(reads)) {
+        insp_read(b, item, frame, &packet, conn, expected);
+    }
 
     verdict = decide(b, item, frame, conn);
     b->tally.verdicts[verdict.kind]++;
@@ -228,6 +234,7 @@ run_stages(struct insp_batch *b, struct insp_worker_place *place,
     for (size_t i = 0; i < n; i++) {
         atomic_store_explicit(&place->frame, &frames[i],
                               memory_order_relaxed);
+        items[i].now_ns = b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns;
         parse(b, &items[i], &frames[i]);
     }
     for (size_t i = 0; i < n; i++) {
@@ -249,8 +256,8 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
                 struct insp_verdict *verdicts)
 {
     struct insp_worker_place *place = &engine->places[worker];
-    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns,
-                       .worker = (uint16_t) worker };
+    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns, .place = place,
+                            .worker = (uint16_t) worker };
     bool all_allowed = true;
 
     memset(verdicts, 0, n * sizeof *verdicts);  /* Allowed. */
@@ -294,4 +301,12 @@ insp_engine_current_frame(const struct insp_engine *engine,
            ? atomic_load_explicit(&engine->places[worker].frame,
                                   memory_order_relaxed)
            : NULL;
+}
+
+enum insp_app
+insp_engine_current_app(const struct insp_engine *engine, unsigned int worker)
+{
+    return worker < INSP_MAX_WORKERS
+           ? (enum insp_app) INSP_READ(engine->places[worker].app)
+           : INSP_APP_NONE;
 }

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "export/directory.h"
-#include "export/utf8.h"
 
 struct insp_directory {
     struct insp_identity **buckets;

@@ -22,6 +22,7 @@
 
 #include "export/drain.h"
 #include "export/uplink.h"
+#include "record/finish.h"
 
 #define MS            UINT64_C(1000000)
 #define RING_PER_TURN 8192
@@ -260,10 +261,7 @@ static void
 distribute(struct insp_drain *d, const struct insp_record *r, uint64_t now)
 {
     struct insp_identity *ports[2] = { NULL, NULL };
-    const uint32_t *ids = r->type == INSP_RECORD_CONNECTION ? r->conn.port_id
-                          : r->type == INSP_RECORD_REMAINDER
-                              ? r->remainder.port_id
-                              : NULL;
+    const uint32_t *ids = insp_record_port_ids(r);
 
     for (unsigned int i = 0; ids && i < 2; i++) {
         ports[i] = insp_directory_find(d->directory, ids[i]);
@@ -293,8 +291,11 @@ empty_ring(struct insp_drain *d, uint64_t now)
             }
         } else if (r->type == INSP_RECORD_PORT_GONE) {
             insp_directory_gone(d->directory, r->port_id);
-        } else {
+        } else if (insp_record_finish(r)) {
             distribute(d, r, now);
+        } else {
+            insp_log(d->host, INSP_LOG_ERROR,
+                     "no memory for a record: it is lost");
         }
         insp_record_uninit(r);
         insp_ring_release(d->ring);

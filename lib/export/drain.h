@@ -64,6 +64,8 @@ struct insp_uplink_status {
     uint64_t wire_bytes;                /* Written to the socket, TLS
                                          * included. */
     uint64_t connects;
+    uint32_t inspectors[INSP_MAX_INSPECTORS];   /* Ids that feed it. */
+    unsigned int n_inspectors;
 };
 
 struct insp_drain;

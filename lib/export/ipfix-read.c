@@ -6,6 +6,13 @@
  * record/fields.h), so that a data record is read by one loop over the
  * template: a row says where the value goes, no row says how much to skip.
  *
+ * What a protocol's template has besides the rows of its shape are elements of
+ * that protocol; which one it is stands in each record.  So where such a value
+ * is in the bytes is noted while the record is read, and when all of it has
+ * been, it goes to the field that the protocol has for that element.  To keep
+ * what one record costs within bounds, a template has at most SPARE_MAX of
+ * them.
+ *
  * A stream cannot be trusted after a fault in its structure, so there is no
  * attempt to go on after one.  RFC 7011, section 8: over TCP a template may
  * be withdrawn, and then sent anew, but not be redefined while it is in
@@ -18,17 +25,37 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "export/ipfix-app.h"
 #include "export/ipfix-read.h"
 #include "export/ipfix.h"
 
-#define N_BUCKETS 256
-#define NO_ROW    UINT16_MAX
+#define N_BUCKETS   256
+#define NO_ROW      UINT16_MAX
+#define SPARE_MAX   64
+#define SPARE_ROW   (NO_ROW - SPARE_MAX) /* And the numbers above it. */
+#define VALUES_ROOM (6 * 65536)          /* Before they are tidy. */
 
 struct specifier {
     uint32_t pen;
     uint16_t id;
     uint16_t length;
-    uint16_t row; /* Of the shape, or NO_ROW. */
+    uint16_t row; /* Of the shape, SPARE_ROW + n, or NO_ROW. */
+};
+
+/* A value in the message. */
+struct span {
+    const uint8_t *at;
+    size_t size;
+};
+
+/* What a record of a protocol consists of. */
+struct app_spans {
+    struct span name;
+    struct span lines;
+    bool is_cut;
+    const struct specifier *spare[SPARE_MAX];
+    struct span spare_at[SPARE_MAX];
+    unsigned int n_spare;
 };
 
 struct template
@@ -62,6 +89,12 @@ struct insp_ipfix_reader {
     const struct template *template; /* Of the set; NULL: between sets. */
     struct domain *domain;
 
+    /* Of protocols. */
+    struct insp_ipfix_app app;
+    struct insp_values *values; /* Of the last record, or NULL. */
+    uint8_t *room;              /* VALUES_ROOM, then 65536 of scratch, taken
+                                 * when first needed. */
+
     struct insp_ipfix_counts counts;
     char fault[160];
 };
@@ -70,7 +103,11 @@ int
 insp_ipfix_reader_create(struct insp_ipfix_reader **rp)
 {
     *rp = calloc(1, sizeof **rp);
-    return *rp ? 0 : ENOMEM;
+    if (!*rp) {
+        return ENOMEM;
+    }
+    insp_ipfix_app_init(&(*rp)->app);
+    return 0;
 }
 
 enum insp_ipfix_framing
@@ -143,7 +180,11 @@ is_readable(const struct insp_field *field, uint16_t length)
     case INSP_KIND_TCP_HEX:
     case INSP_KIND_HEX16: return length >= 1 && length <= 8;
     case INSP_KIND_TEXT:
-    case INSP_KIND_KEYS: return true;
+    case INSP_KIND_KEYS:
+    case INSP_KIND_APP:
+    case INSP_KIND_APP_FIELDS:
+    case INSP_KIND_APP_NAME: return true;
+    case INSP_KIND_APP_CUT:
     case INSP_KIND_BOOL:
     case INSP_KIND_TIME:
     case INSP_KIND_IP4:
@@ -154,31 +195,79 @@ is_readable(const struct insp_field *field, uint16_t length)
     }
 }
 
-static void
-bind_rows(struct template *t)
+static bool
+has_element(const struct template *t, uint32_t pen, uint16_t id)
 {
-    for (unsigned int i = 0; i < INSP_N_SHAPES && !t->shape; i++) {
-        const struct insp_shape *shape = &insp_shapes[i];
-
-        for (unsigned int j = 0; j < t->n; j++) {
-            if (t->fields[j].id == shape->mark_id &&
-                t->fields[j].pen == shape->mark_pen &&
-                !t->n_scope == !shape->n_scope) {
-                t->shape = shape;
-            }
+    for (unsigned int j = 0; j < t->n; j++) {
+        if (t->fields[j].id == id && t->fields[j].pen == pen) {
+            return true;
         }
     }
+    return false;
+}
+
+static const struct insp_shape *
+shape_of(const struct template *t)
+{
+    const struct insp_shape *found = NULL;
+
+    for (unsigned int i = 0; i < INSP_N_SHAPES; i++) {
+        const struct insp_shape *shape = &insp_shapes[i];
+        bool is_app = i == INSP_SHAPE_APP_IP4 || i == INSP_SHAPE_APP_IP6;
+
+        if (!t->n_scope == !shape->n_scope && (!found || is_app) &&
+            has_element(t, shape->mark_pen, shape->mark_id) &&
+            (!shape->also_id || has_element(t, 0, shape->also_id))) {
+            found = shape;
+        }
+    }
+    return found;
+}
+
+static uint16_t
+row_of(const struct insp_shape *shape, const struct specifier *s)
+{
+    for (uint16_t i = 0; i < shape->n_fields; i++) {
+        const struct insp_field *field = &shape->fields[i];
+
+        if (field->id && field->id == s->id && field->pen == s->pen &&
+            is_readable(field, s->length)) {
+            return i;
+        }
+    }
+    return NO_ROW;
+}
+
+/* True when any protocol has a field that is this element. */
+static bool
+is_of_apps(const struct insp_ipfix_app *app, const struct specifier *s)
+{
+    for (unsigned int i = 0; i < INSP_N_APP_FIELDS; i++) {
+        if (insp_app_fields[i].id == s->id &&
+            insp_app_fields[i].pen == s->pen &&
+            app->elements[i].form != INSP_FORM_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+bind_rows(const struct insp_ipfix_app *app, struct template *t)
+{
+    uint16_t n_spare = 0;
+    bool is_app;
+
+    t->shape = shape_of(t);
+    is_app = t->shape == &insp_shapes[INSP_SHAPE_APP_IP4] ||
+             t->shape == &insp_shapes[INSP_SHAPE_APP_IP6];
     for (unsigned int j = 0; j < t->n && t->shape; j++) {
         struct specifier *s = &t->fields[j];
 
-        for (uint16_t i = 0; i < t->shape->n_fields; i++) {
-            const struct insp_field *field = &t->shape->fields[i];
-
-            if (field->id && field->id == s->id && field->pen == s->pen &&
-                is_readable(field, s->length)) {
-                s->row = i;
-                break;
-            }
+        s->row = row_of(t->shape, s);
+        if (is_app && s->row == NO_ROW && n_spare < SPARE_MAX &&
+            is_of_apps(app, s)) {
+            s->row = (uint16_t) (SPARE_ROW + n_spare++);
         }
     }
 }
@@ -225,7 +314,7 @@ read_fields(struct insp_ipfix_reader *r, uint16_t id, uint16_t n,
                      min_size ? "truncated" : "of records without a byte");
     }
     t->min_size = (uint32_t) INSP_MIN(min_size, UINT32_MAX);
-    bind_rows(t);
+    bind_rows(&r->app, t);
     if (old) {
         bool same = (old->n == n && old->n_scope == n_scope &&
                      !memcmp(old->fields, t->fields, n * sizeof *t->fields));
@@ -405,9 +494,25 @@ store_number(uint8_t *member, size_t size, uint64_t value)
     }
 }
 
+static enum insp_app
+app_by_word(const struct span *word)
+{
+    char text[32];
+
+    if (word->size >= sizeof text) {
+        return INSP_APP_NONE;
+    }
+    if (word->size) {
+        memcpy(text, word->at, word->size);
+    }
+    text[word->size] = '\0';
+    return insp_app_by_word(text);
+}
+
+/* 'app' is where parts of a protocol's record go. */
 static void
 store_value(const struct insp_field *field, uint8_t *base,
-            const uint8_t *bytes, size_t size)
+            struct app_spans *app, const uint8_t *bytes, size_t size)
 {
     static const uint8_t mapped[12] = { 0, 0, 0, 0, 0,    0,
                                         0, 0, 0, 0, 0xff, 0xff };
@@ -415,6 +520,14 @@ store_value(const struct insp_field *field, uint8_t *base,
 
     switch ((enum insp_field_kind) field->kind) {
     case INSP_KIND_TCP_HEX: *member = bytes[size - 1]; break;
+    case INSP_KIND_APP:
+        *member = (uint8_t) app_by_word(&(struct span){ bytes, size });
+        break;
+    case INSP_KIND_APP_NAME: app->name = (struct span){ bytes, size }; break;
+    case INSP_KIND_APP_FIELDS:
+        app->lines = (struct span){ bytes, size };
+        break;
+    case INSP_KIND_APP_CUT: app->is_cut = bytes[0] == 1; break;
     case INSP_KIND_BOOL: *member = bytes[0] == 1; break;
     case INSP_KIND_TIME:
         store_number(member, 8, insp_ipfix_time_back(read_uint(bytes, 8)));
@@ -437,7 +550,7 @@ store_value(const struct insp_field *field, uint8_t *base,
 }
 
 static bool
-read_record(struct insp_ipfix_reader *r, uint8_t *base)
+read_record(struct insp_ipfix_reader *r, uint8_t *base, struct app_spans *app)
 {
     const struct template *t = r->template;
 
@@ -457,12 +570,70 @@ read_record(struct insp_ipfix_reader *r, uint8_t *base)
             return fault(r, "record of template %u is longer than its set",
                          t->id);
         }
-        if (s->row != NO_ROW && base && size) {
-            store_value(&t->shape->fields[s->row], base, bytes, size);
+        if (s->row == NO_ROW || !base || !size) {
+            continue;
+        } else if (s->row >= SPARE_ROW) {
+            app->spare[app->n_spare] = s;
+            app->spare_at[app->n_spare++] = (struct span){ bytes, size };
+        } else {
+            store_value(&t->shape->fields[s->row], base, app, bytes, size);
         }
     }
     r->domain->expected++;
     return true;
+}
+
+static enum insp_app_field
+field_of(const struct insp_ipfix_app *app, const struct insp_app_rows *rows,
+         const struct specifier *s)
+{
+    for (unsigned int i = rows->first; i < rows->first + rows->n; i++) {
+        if (insp_app_fields[i].id == s->id &&
+            insp_app_fields[i].pen == s->pen &&
+            app->elements[i].form != INSP_FORM_NONE) {
+            return (enum insp_app_field) i;
+        }
+    }
+    return INSP_N_APP_FIELDS;
+}
+
+/* Makes values of the parts of a protocol's record.  False: fault. */
+static bool
+read_values(struct insp_ipfix_reader *r, const struct app_spans *spans,
+            struct insp_record *record)
+{
+    struct insp_ipfix_app_seen seen = { .field = { false } };
+    enum insp_app app = app_by_word(&spans->name);
+    const struct insp_app_rows *rows;
+    struct insp_put values;
+
+    if (app <= INSP_APP_UNKNOWN || app >= INSP_N_APPS_READ) {
+        return true; /* Of a newer sensor. */
+    }
+    rows = &r->app.rows[app];
+    if (!r->room) {
+        r->room = malloc(VALUES_ROOM + 65536);
+        if (!r->room) {
+            return fault(r, "out of memory for a record");
+        }
+    }
+    values = insp_put(r->room, VALUES_ROOM);
+    if (spans->lines.size) {
+        insp_ipfix_app_read_lines(rows, spans->lines.at, spans->lines.size,
+                                  r->room + VALUES_ROOM, &values, &seen);
+    }
+    for (unsigned int i = 0; i < spans->n_spare; i++) {
+        enum insp_app_field field = field_of(&r->app, rows, spans->spare[i]);
+
+        if (field != INSP_N_APP_FIELDS && !seen.field[field]) {
+            insp_ipfix_app_read_element(&r->app, field, spans->spare_at[i].at,
+                                        spans->spare_at[i].size, &values);
+        }
+    }
+    r->values = insp_values_tidy(app, spans->is_cut || values.full, r->room,
+                                 insp_put_size(&values));
+    record->app.values = r->values;
+    return r->values || fault(r, "out of memory for a record");
 }
 
 static enum insp_ipfix_got
@@ -479,7 +650,10 @@ read_item(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
         [INSP_SHAPE_PORT] = INSP_RECORD_PORT,
         [INSP_SHAPE_PORT_GONE] = INSP_RECORD_PORT_GONE,
         [INSP_SHAPE_EXPORTER] = INSP_N_RECORD_TYPES,
+        [INSP_SHAPE_APP_IP4] = INSP_RECORD_APP,
+        [INSP_SHAPE_APP_IP6] = INSP_RECORD_APP,
     };
+    struct app_spans app = { .n_spare = 0 };
     uint8_t *base = id == INSP_SHAPE_PORT       ? (uint8_t *) &item->port
                     : id == INSP_SHAPE_EXPORTER ? (uint8_t *) &item->exporter
                                                 : (uint8_t *) &item->record;
@@ -492,18 +666,19 @@ read_item(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
     }
     item->record.type = (uint8_t) types[id];
     item->record.inspector = r->domain->id;
-    if (!read_record(r, base)) {
+    if (!read_record(r, base, &app) ||
+        (types[id] == INSP_RECORD_APP &&
+         !read_values(r, &app, &item->record))) {
         return INSP_IPFIX_FAULT;
     }
-    r->counts.records++;
     switch (id) {
     case INSP_SHAPE_PORT: item->record.port = NULL; return INSP_IPFIX_PORT;
     case INSP_SHAPE_PORT_GONE: return INSP_IPFIX_PORT_GONE;
     case INSP_SHAPE_EXPORTER: return INSP_IPFIX_EXPORTER;
     case INSP_SHAPE_CONNECTION_IP4:
+    case INSP_SHAPE_APP_IP4: item->record.conn.ip_version = 4; break;
     case INSP_SHAPE_CONNECTION_IP6:
-        item->record.conn.ip_version = id == INSP_SHAPE_CONNECTION_IP4 ? 4 : 6;
-        break;
+    case INSP_SHAPE_APP_IP6: item->record.conn.ip_version = 6; break;
     case INSP_SHAPE_REMAINDER:
     case INSP_SHAPE_SENSOR:
     case INSP_SHAPE_LOSS:
@@ -515,13 +690,20 @@ read_item(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
 enum insp_ipfix_got
 insp_ipfix_next(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
 {
+    insp_values_unref(r->values);
+    r->values = NULL;
     for (;;) {
         if (r->template &&
             insp_cursor_left(&r->set) >= r->template->min_size) {
             if (r->template->shape) {
-                return read_item(r, item);
-            }
-            if (!read_record(r, NULL)) {
+                enum insp_ipfix_got got = read_item(r, item);
+
+                if (got != INSP_IPFIX_RECORD ||
+                    insp_record_shape(&item->record) != INSP_N_SHAPES) {
+                    r->counts.records += got != INSP_IPFIX_FAULT;
+                    return got;
+                }
+            } else if (!read_record(r, NULL, NULL)) {
                 return INSP_IPFIX_FAULT;
             }
             r->counts.unknown++;
@@ -557,6 +739,8 @@ insp_ipfix_reader_destroy(struct insp_ipfix_reader *r)
                 forget_template(r, &r->buckets[i]);
             }
         }
+        insp_values_unref(r->values);
+        free(r->room);
         free(r);
     }
 }

@@ -14,8 +14,9 @@
  *
  * Above:    the collector.         Below:  record/fields.h, base/cursor.h.
  * Threads:  a reader belongs to one thread.
- * Memory:   at most INSP_IPFIX_FIELDS_MAX template fields (16 bytes each)
- *           and what else the limits below say.
+ * Memory:   at most INSP_IPFIX_FIELDS_MAX template fields (16 bytes each),
+ *           what else the limits below say, and, with the first record of a
+ *           protocol, 512 kB.
  * Time:     proportional to the message.
  * Fails:    create with ENOMEM; read and next with a sentence
  *           (insp_ipfix_fault()), after which the session must be closed.
@@ -26,8 +27,8 @@
 
 #include "record/fields.h"
 
-#define INSP_IPFIX_TEMPLATES_MAX 1024  /* In all domains of a session. */
-#define INSP_IPFIX_FIELDS_MAX    16384 /* Of all templates. */
+#define INSP_IPFIX_TEMPLATES_MAX 8192   /* In all domains of a session. */
+#define INSP_IPFIX_FIELDS_MAX    262144 /* Of all templates. */
 #define INSP_IPFIX_DOMAINS_MAX   256
 
 enum insp_ipfix_framing {
@@ -49,7 +50,8 @@ enum insp_ipfix_got {
     INSP_IPFIX_FAULT,
 };
 
-/* Fields that the message does not have are zero. */
+/* Fields that the message does not have are zero.  What 'record' owns is the
+ * reader's, and valid until the next call. */
 struct insp_ipfix_item {
     struct insp_record record;
     struct insp_port port;

@@ -12,6 +12,10 @@
  * A buffer may receive several messages, one behind the other: when the
  * domain changes, or when one has reached INSP_IPFIX_MESSAGE_MAX.
  *
+ * A protocol has two templates, over IPv4 and IPv6: the rows of its shape, and
+ * then every element that app/field.def names for it.  There are too many of
+ * them for all to be sent ahead, so each goes out when it is first needed.
+ *
  * "Known" is the set of (domain, port id) whose identity the receiver has: an
  * open-addressed hash.  When it cannot grow, identities are simply sent
  * again.
@@ -20,24 +24,41 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "export/ipfix-app.h"
 #include "export/ipfix.h"
 #include "record/fields.h"
 
 #define TEMPLATE_SET         2
 #define OPTIONS_TEMPLATE_SET 3
 #define SET_HEADER           4
-#define TYPE_TEMPLATE        (256 + INSP_N_SHAPES)
+#define TYPE_TEMPLATE        (256 + INSP_SHAPE_APP_IP4)
 #define NTP_1970             2208988800U
+
+#define WORD_MAX 32 /* Of a protocol. */
+
+_Static_assert(2 * INSP_VALUES_COST_MAX + 8192 < INSP_IPFIX_LENGTH_MAX,
+               "a protocol's values fit, as elements and as lines");
 
 struct domain {
     uint32_t id;
-    uint32_t sequence; /* Data records sent. */
+    uint32_t sequence;              /* Data records sent. */
+    uint8_t told[INSP_N_APPS_READ]; /* Templates: 1 IPv4, 2 IPv6. */
+};
+
+/* A protocol's values, encoded. */
+struct app_bytes {
+    const uint8_t *lines;
+    size_t n_lines;
+    const uint8_t *elements;
+    size_t n_elements;
 };
 
 struct insp_ipfix_writer {
     char sensor[INSP_NAME_SIZE];
     size_t worst[INSP_N_SHAPES]; /* Bytes of a record. */
     size_t introduction;         /* Bytes at most. */
+    struct insp_ipfix_app app;
+    uint8_t *scratch; /* INSP_IPFIX_LENGTH_MAX: values, encoded. */
 
     struct domain *domains; /* Introduced on this connection. */
     size_t n_domains;
@@ -144,9 +165,21 @@ firewall_event(const struct insp_record_connection *conn)
 }
 
 static uint8_t *
-store_fields(uint8_t *to, const struct insp_shape *shape, const void *base)
+store_bytes(uint8_t *to, const uint8_t *bytes, size_t size)
+{
+    if (size) {
+        memcpy(to, bytes, size);
+    }
+    return to + size;
+}
+
+/* 'app' is that of a protocol's record, else NULL. */
+static uint8_t *
+store_fields(uint8_t *to, const struct insp_shape *shape, const void *base,
+             const struct app_bytes *app)
 {
     const struct insp_record *record = base; /* Of connections only. */
+    const char *word;
 
     for (unsigned int i = 0; i < shape->n_fields; i++) {
         const struct insp_field *field = &shape->fields[i];
@@ -177,8 +210,8 @@ store_fields(uint8_t *to, const struct insp_shape *shape, const void *base)
             break;
         case INSP_KIND_BOOL: *to++ = *member ? 1 : 2; break;
         case INSP_KIND_TIME:
-            to = store_uint(
-                to, insp_ipfix_time(insp_member_read(member, 8)), 8);
+            to = store_uint(to, insp_ipfix_time(insp_member_read(member, 8)),
+                            8);
             break;
         case INSP_KIND_IP4:
             memcpy(to, member + 12, 4);
@@ -195,6 +228,22 @@ store_fields(uint8_t *to, const struct insp_shape *shape, const void *base)
         case INSP_KIND_KEYS:
             to = store_text(to, (const char *) member, field->size);
             break;
+        case INSP_KIND_APP:
+            word = insp_word(INSP_WORDS_APP, *member);
+            to = store_text(to, word ? word : "", WORD_MAX - 1);
+            break;
+        case INSP_KIND_APP_NAME:
+            to = store_text(to, insp_app_word(record->app.values->app),
+                            WORD_MAX - 1);
+            break;
+        case INSP_KIND_APP_CUT:
+            *to++ = record->app.values->is_cut ? 1 : 2;
+            break;
+        case INSP_KIND_APP_FIELDS:
+            *to++ = 255;
+            to = store(to, app->n_lines, 2);
+            to = store_bytes(to, app->lines, app->n_lines);
+            break;
         case INSP_KIND_END_IPFIX: *to++ = end_reason_of_ipfix(*member); break;
         case INSP_KIND_FIREWALL: *to++ = firewall_event(&record->conn); break;
         case INSP_KIND_EVENT:
@@ -207,7 +256,7 @@ store_fields(uint8_t *to, const struct insp_shape *shape, const void *base)
         case INSP_KIND_STATE_BIT: break;
         }
     }
-    return to;
+    return app ? store_bytes(to, app->elements, app->n_elements) : to;
 }
 
 static void
@@ -271,24 +320,69 @@ put_specifier(struct insp_put *put, uint32_t pen, uint16_t id, uint16_t length)
     }
 }
 
-static void
-put_template(struct insp_put *put, const struct insp_shape *shape)
+static uint16_t
+count_elements(const struct insp_shape *shape)
 {
     uint16_t n = 0;
 
     for (unsigned int i = 0; i < shape->n_fields; i++) {
         n += shape->fields[i].id != 0;
     }
-    insp_put_be16(put, shape->template_id);
-    insp_put_be16(put, n);
-    if (shape->n_scope) {
-        insp_put_be16(put, shape->n_scope);
-    }
+    return n;
+}
+
+static void
+put_specifiers(struct insp_put *put, const struct insp_shape *shape)
+{
     for (unsigned int i = 0; i < shape->n_fields; i++) {
         const struct insp_field *field = &shape->fields[i];
 
         if (field->id) {
             put_specifier(put, field->pen, field->id, field->length);
+        }
+    }
+}
+
+static void
+put_template(struct insp_put *put, const struct insp_shape *shape)
+{
+    insp_put_be16(put, shape->template_id);
+    insp_put_be16(put, count_elements(shape));
+    if (shape->n_scope) {
+        insp_put_be16(put, shape->n_scope);
+    }
+    put_specifiers(put, shape);
+}
+
+static uint16_t
+count_app_elements(const struct insp_ipfix_writer *w, enum insp_app app)
+{
+    const struct insp_app_rows *rows = &w->app.rows[app];
+    uint16_t n = 0;
+
+    for (unsigned int i = rows->first; i < rows->first + rows->n; i++) {
+        n += w->app.elements[i].form != INSP_FORM_NONE;
+    }
+    return n;
+}
+
+/* That of a protocol: its shape, and its own elements. */
+static void
+put_app_template(const struct insp_ipfix_writer *w, struct insp_put *put,
+                 uint16_t id, const struct insp_shape *shape,
+                 enum insp_app app)
+{
+    const struct insp_app_rows *rows = &w->app.rows[app];
+
+    insp_put_be16(put, id);
+    insp_put_be16(put, (uint16_t) (count_elements(shape) +
+                                   count_app_elements(w, app)));
+    put_specifiers(put, shape);
+    for (unsigned int i = rows->first; i < rows->first + rows->n; i++) {
+        const struct insp_app_field_info *info = &insp_app_fields[i];
+
+        if (w->app.elements[i].form != INSP_FORM_NONE) {
+            put_specifier(put, info->pen, info->id, w->app.elements[i].length);
         }
     }
 }
@@ -325,8 +419,11 @@ static uint8_t
 data_type(const struct insp_field *field)
 {
     switch ((int) field->kind) {
+    case INSP_KIND_APP_CUT:
     case INSP_KIND_BOOL: return 11;
     case INSP_KIND_MAC: return 12;
+    case INSP_KIND_APP_FIELDS:
+    case INSP_KIND_APP_NAME:
     case INSP_KIND_TEXT:
     case INSP_KIND_KEYS: return 13;
     case INSP_KIND_TIME: return 17;
@@ -417,7 +514,7 @@ introduce(struct insp_ipfix_writer *w, struct insp_put *put)
     }
     set_begin(w, put, TEMPLATE_SET);
     for (unsigned int i = 0; i < INSP_N_SHAPES; i++) {
-        if (!insp_shapes[i].n_scope) {
+        if (!insp_shapes[i].n_scope && insp_shapes[i].template_id) {
             put_template(put, &insp_shapes[i]);
         }
     }
@@ -430,9 +527,24 @@ introduce(struct insp_ipfix_writer *w, struct insp_put *put)
 
     memcpy(exporter.sensor, w->sensor, sizeof exporter.sensor);
     set_begin(w, put, insp_shapes[INSP_SHAPE_EXPORTER].template_id);
-    put->at =
-        store_fields(put->at, &insp_shapes[INSP_SHAPE_EXPORTER], &exporter);
+    put->at = store_fields(put->at, &insp_shapes[INSP_SHAPE_EXPORTER],
+                           &exporter, NULL);
     w->n_records++;
+}
+
+/* The most bytes that a row takes, a protocol's values not counted. */
+static size_t
+worst_of(const struct insp_field *field)
+{
+    switch ((int) field->kind) {
+    case INSP_KIND_APP:
+    case INSP_KIND_APP_NAME: return WORD_MAX;
+    case INSP_KIND_APP_FIELDS: return 3;
+    default: break;
+    }
+    return !field->id                        ? 0
+           : field->length == INSP_FIELD_VAR ? 3U + field->size
+                                             : field->length;
 }
 
 /* Upper bounds come from the same tables as the bytes. */
@@ -440,30 +552,32 @@ int
 insp_ipfix_writer_create(const char *sensor, struct insp_ipfix_writer **wp)
 {
     struct insp_ipfix_writer *w = calloc(1, sizeof *w);
-    uint8_t scratch[2 * INSP_IPFIX_MESSAGE_MAX];
-    struct insp_put put = insp_put(scratch, sizeof scratch);
-    struct domain domain = { 0, 0 };
+    struct domain domain = { .id = 0 };
+    struct insp_put put;
 
     *wp = NULL;
     if (!w) {
         return ENOMEM;
     }
+    w->scratch = malloc(INSP_IPFIX_LENGTH_MAX);
+    if (!w->scratch) {
+        free(w);
+        return ENOMEM;
+    }
+    insp_ipfix_app_init(&w->app);
     for (unsigned int i = 0; i < INSP_N_SHAPES; i++) {
         for (unsigned int j = 0; j < insp_shapes[i].n_fields; j++) {
-            const struct insp_field *field = &insp_shapes[i].fields[j];
-
-            w->worst[i] += !field->id                        ? 0
-                           : field->length == INSP_FIELD_VAR ? 3U + field->size
-                                                             : field->length;
+            w->worst[i] += worst_of(&insp_shapes[i].fields[j]);
         }
     }
+    put = insp_put(w->scratch, INSP_IPFIX_LENGTH_MAX);
     message_begin(w, &put, 0, &domain);
     introduce(w, &put);
     w->introduction = insp_put_size(&put) + INSP_NAME_SIZE + 16;
     if (put.full || w->introduction + 2 * (w->worst[INSP_SHAPE_PORT] + 8) +
                             w->worst[INSP_SHAPE_CONNECTION_IP6] + 64 >
-                        INSP_IPFIX_ROOM_MAX) {
-        free(w);
+                        INSP_IPFIX_MESSAGE_MAX) {
+        insp_ipfix_writer_destroy(w);
         return EMSGSIZE;
     }
     insp_ipfix_writer_reset(w, sensor);
@@ -516,7 +630,7 @@ add_domain(struct insp_ipfix_writer *w, uint32_t id)
         w->domains = domains;
         w->room_domains = room;
     }
-    w->domains[w->n_domains] = (struct domain){ id, 0 };
+    w->domains[w->n_domains] = (struct domain){ .id = id };
     return &w->domains[w->n_domains++];
 }
 
@@ -535,7 +649,9 @@ require(struct insp_ipfix_writer *w, struct insp_put *put, uint64_t wall_ns,
         return true;
     }
     insp_ipfix_finish(w, put);
-    if (insp_put_left(put) < INSP_IPFIX_HEADER_SIZE + introduction + size) {
+    if (size > INSP_IPFIX_LENGTH_MAX - INSP_IPFIX_HEADER_SIZE ||
+        insp_put_left(put) <
+            2 * INSP_IPFIX_HEADER_SIZE + introduction + size) {
         return false;
     }
     w->current = NULL; /* add_domain() may move it. */
@@ -548,6 +664,10 @@ require(struct insp_ipfix_writer *w, struct insp_put *put, uint64_t wall_ns,
     message_begin(w, put, wall_ns, domain);
     if (introduction) {
         introduce(w, put);
+        if ((size_t) (put->at - w->message) + size > INSP_IPFIX_MESSAGE_MAX) {
+            insp_ipfix_finish(w, put);
+            message_begin(w, put, wall_ns, domain);
+        }
     }
     return true;
 }
@@ -627,7 +747,53 @@ put_shaped(struct insp_ipfix_writer *w, struct insp_put *put,
     const struct insp_shape *shape = &insp_shapes[id];
 
     set_begin(w, put, shape->template_id);
-    put->at = store_fields(put->at, shape, base);
+    put->at = store_fields(put->at, shape, base, NULL);
+    w->n_records++;
+}
+
+/* Encodes the values, so that their size is known before anything of the
+ * record is written. */
+static struct app_bytes
+encode_values(struct insp_ipfix_writer *w, const struct insp_values *values)
+{
+    struct insp_put put = insp_put(w->scratch, INSP_IPFIX_LENGTH_MAX);
+    struct app_bytes app = { .lines = put.at };
+
+    insp_ipfix_app_put_lines(&w->app, &put, values);
+    app.n_lines = insp_put_size(&put);
+    app.elements = put.at;
+    insp_ipfix_app_put_elements(&w->app, &put, values);
+    app.n_elements = insp_put_size(&put) - app.n_lines;
+    return app;
+}
+
+/* The most that a protocol's template takes, with its set. */
+static size_t
+app_template_size(const struct insp_ipfix_writer *w,
+                  const struct insp_shape *shape, enum insp_app app)
+{
+    return 2 * (SET_HEADER + 3) + 4 +
+           8U * (count_elements(shape) + (size_t) count_app_elements(w, app));
+}
+
+static void
+put_app(struct insp_ipfix_writer *w, struct insp_put *put,
+        enum insp_shape_id id, const struct insp_record *record,
+        const struct app_bytes *bytes)
+{
+    const struct insp_shape *shape = &insp_shapes[id];
+    enum insp_app app = record->app.values->app;
+    uint16_t template_id =
+        insp_app_template_id(app, id == INSP_SHAPE_APP_IP4 ? 4 : 6);
+    uint8_t bit = id == INSP_SHAPE_APP_IP4 ? 1 : 2;
+
+    if (!(w->current->told[app] & bit)) {
+        set_begin(w, put, TEMPLATE_SET);
+        put_app_template(w, put, template_id, shape, app);
+        w->current->told[app] |= bit;
+    }
+    set_begin(w, put, template_id);
+    put->at = store_fields(put->at, shape, record, bytes);
     w->n_records++;
 }
 
@@ -638,13 +804,21 @@ insp_ipfix_put(struct insp_ipfix_writer *w, struct insp_put *put,
 {
     enum insp_shape_id id = insp_record_shape(record);
     uint64_t domain = (uint64_t) record->inspector << 32;
+    bool is_app = id == INSP_SHAPE_APP_IP4 || id == INSP_SHAPE_APP_IP6;
     bool tell[2] = { false, false };
+    struct app_bytes app;
     size_t size;
 
     if (id == INSP_N_SHAPES) {
         return true;
     }
     size = w->worst[id] + SET_HEADER + 3;
+    if (is_app) {
+        app = encode_values(w, record->app.values);
+        size +=
+            app.n_lines + app.n_elements +
+            app_template_size(w, &insp_shapes[id], record->app.values->app);
+    }
     for (unsigned int i = 0; i < 2; i++) {
         tell[i] = ports[i] && !known_has(w, domain | ports[i]->id) &&
                   (!i || ports[i] != ports[0]);
@@ -659,8 +833,13 @@ insp_ipfix_put(struct insp_ipfix_writer *w, struct insp_put *put,
             known_add(w, domain | ports[i]->id);
         }
     }
-    put_shaped(w, put, id,
-               id == INSP_SHAPE_PORT ? (const void *) record->port : record);
+    if (is_app) {
+        put_app(w, put, id, record, &app);
+    } else {
+        put_shaped(w, put, id,
+                   id == INSP_SHAPE_PORT ? (const void *) record->port
+                                         : record);
+    }
     return true;
 }
 
@@ -696,6 +875,7 @@ insp_ipfix_writer_destroy(struct insp_ipfix_writer *w)
     if (w) {
         free(w->domains);
         free(w->known);
+        free(w->scratch);
         free(w);
     }
 }

@@ -3,7 +3,8 @@
  *
  * Writes records as IPFIX messages (RFC 7011) for one connection: templates,
  * type information of private elements (RFC 5610) and the sensor's name
- * first, the identity of a port before the first record that names it.
+ * first, the identity of a port before the first record that names it, the
+ * templates of a protocol before its first record.
  *
  *     insp_ipfix_writer_reset(w)            a new connection
  *     insp_ipfix_open(w, &put, now, id)     introduce an observation domain
@@ -13,9 +14,9 @@
  *
  * One observation domain an inspector; biflows as RFC 5103 has them.
  *
- * Above:    uplink.c.              Below:  record/fields.h, base/put.h.
+ * Above:    uplink.c.              Below:  ipfix-app.h, record/fields.h.
  * Threads:  a writer belongs to one thread.
- * Memory:   a few kB, and 16 bytes for each identity that has been sent.
+ * Memory:   64 kB, and 16 bytes for each identity that has been sent.
  * Time:     the caller's wall clock.
  * Fails:    create with ENOMEM; put and open by false: there is no room, and
  *           nothing of the record has been written.
@@ -29,10 +30,14 @@
 
 #define INSP_IPFIX_VERSION     10
 #define INSP_IPFIX_HEADER_SIZE 16
-#define INSP_IPFIX_MESSAGE_MAX 16384 /* That we send. */
+
+/* That we send; only a record that is longer by itself has a longer one, of at
+ * most INSP_IPFIX_LENGTH_MAX. */
+#define INSP_IPFIX_MESSAGE_MAX 16384
+#define INSP_IPFIX_LENGTH_MAX  65535
 
 /* Any record, with all that may have to go before it, fits into that much. */
-#define INSP_IPFIX_ROOM_MAX INSP_IPFIX_MESSAGE_MAX
+#define INSP_IPFIX_ROOM_MAX (INSP_IPFIX_MESSAGE_MAX + INSP_IPFIX_LENGTH_MAX)
 
 struct insp_ipfix_writer;
 

@@ -9,8 +9,8 @@
 
 #include "base/cursor.h"
 #include "base/put.h"
+#include "base/utf8.h"
 #include "export/json-check.h"
-#include "export/utf8.h"
 
 enum role {
     ANY,

@@ -6,12 +6,17 @@
  * closed and opened on the way from one to the other.  An object none of whose
  * rows has a value is never opened.  Rows of one object stand together, so
  * that no key comes twice.
+ *
+ * The object of a protocol is a loop over its values, which stand in the
+ * order of field.def: the same, only that the objects inside it are named by
+ * the keys themselves ("ja3.hash").
  */
 
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "export/json.h"
-#include "export/utf8.h"
+#include "record/app-fields.h"
 #include "record/fields.h"
 
 struct writer {
@@ -339,6 +344,206 @@ is_due(const struct insp_field *field, const struct insp_record *record)
                 : proto == INSP_PROTO_ICMP || proto == INSP_PROTO_ICMPV6);
 }
 
+/* Values of protocols. */
+
+static void
+put_hex_string(struct insp_put *put, const uint8_t *bytes, size_t size)
+{
+    insp_put_u8(put, '"');
+    for (size_t i = 0; i < size; i++) {
+        put_hex(put, bytes[i], 2);
+    }
+    insp_put_u8(put, '"');
+}
+
+static void
+put_address(struct insp_put *put, const uint8_t *bytes, size_t size)
+{
+    uint8_t mapped[16] = { 0 };
+
+    if (size == 16) {
+        put_ip6(put, bytes);
+    } else {
+        memcpy(mapped + 12, bytes, 4);
+        put_ip4(put, mapped);
+    }
+}
+
+static void
+put_value(struct insp_put *put, const struct insp_value *v)
+{
+    switch ((enum insp_value_kind) insp_app_fields[v->field].kind) {
+    case INSP_VALUE_UINT: put_number(put, v->number); break;
+    case INSP_VALUE_BOOL:
+        insp_put_text(put, v->number ? "true" : "false");
+        break;
+    case INSP_VALUE_TIME: put_time(put, v->number); break;
+    case INSP_VALUE_IP:
+    case INSP_VALUE_IPS: put_address(put, v->bytes, v->size); break;
+    case INSP_VALUE_MAC: put_mac(put, v->bytes); break;
+    case INSP_VALUE_HEX: put_hex_string(put, v->bytes, v->size); break;
+    case INSP_VALUE_TEXT:
+    case INSP_VALUE_LIST:
+    case INSP_VALUE_GROUP:
+    case INSP_VALUE_RAW:
+        insp_json_put_string(put, (const char *) v->bytes, v->size);
+        break;
+    }
+}
+
+static void
+put_list(struct insp_put *put, const struct insp_app_run *run)
+{
+    const uint8_t *at = run->start;
+    struct insp_value v;
+    char before = '[';
+
+    while (insp_value_next(&at, run->end, &v)) {
+        insp_put_u8(put, (uint8_t) before);
+        put_value(put, &v);
+        before = ',';
+    }
+    insp_put_u8(put, ']');
+}
+
+/* Of "key=value" the key, with its '='. */
+static size_t
+key_size(const struct insp_value *v)
+{
+    const uint8_t *equals = memchr(v->bytes, '=', v->size);
+
+    return equals ? (size_t) (equals - v->bytes) + 1 : v->size;
+}
+
+/* The values in [at, end) that begin with 'key'; how many there were, of
+ * which none is written to NULL. */
+static unsigned int
+put_group_list(struct insp_put *put, const uint8_t *at, const uint8_t *end,
+               const uint8_t *key, size_t size)
+{
+    unsigned int n = 0;
+    struct insp_value v;
+
+    while (insp_value_next(&at, end, &v)) {
+        if (v.size >= size && !memcmp(v.bytes, key, size)) {
+            if (put) {
+                insp_put_u8(put, n ? ',' : '[');
+                insp_json_put_string(put, (const char *) v.bytes + size,
+                                     v.size - size);
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
+/* "A=1", "B=2", "A=3" as {"A":["1","3"],"B":["2"]}. */
+static void
+put_group(struct insp_put *put, const struct insp_app_run *run)
+{
+    const uint8_t *at = run->start, *start = at;
+    struct insp_value v;
+    char before = '{';
+
+    for (; insp_value_next(&at, run->end, &v); start = at) {
+        size_t size = key_size(&v);
+
+        if (put_group_list(NULL, run->start, start, v.bytes, size)) {
+            continue; /* Stands there already. */
+        }
+        insp_put_u8(put, (uint8_t) before);
+        before = ',';
+        insp_json_put_string(put, (const char *) v.bytes, size - 1);
+        insp_put_u8(put, ':');
+        (void) put_group_list(put, start, run->end, v.bytes, size);
+        insp_put_u8(put, ']');
+    }
+    insp_put_u8(put, '}');
+}
+
+/* The objects that are open inside a protocol's. */
+struct nest {
+    struct insp_put *put;
+    const char *open; /* "ja3." */
+    size_t size;
+    bool comma;
+};
+
+/* Closes and opens objects until those of 'key' are open, and returns what is
+ * left of it. */
+static const char *
+enter_nest(struct nest *nest, const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    size_t size = dot ? (size_t) (dot - key) + 1 : 0, common = 0;
+
+    for (size_t i = 0; i < INSP_MIN(size, nest->size); i++) {
+        if (key[i] != nest->open[i]) {
+            break;
+        }
+        common = key[i] == '.' ? i + 1 : common;
+    }
+    for (size_t i = common; i < nest->size; i++) {
+        if (nest->open[i] == '.') {
+            insp_put_u8(nest->put, '}');
+            nest->comma = true;
+        }
+    }
+    nest->open = key;
+    nest->size = size;
+    for (size_t i = common; i < size; i++) {
+        size_t length = strcspn(key + i, ".");
+
+        insp_put_text(nest->put, nest->comma ? ",\"" : "\"");
+        insp_put_bytes(nest->put, key + i, length);
+        insp_put_text(nest->put, "\":{");
+        nest->comma = false;
+        i += length;
+    }
+    return key + size;
+}
+
+static void
+put_values(struct insp_put *put, const struct insp_values *values)
+{
+    struct nest nest = { put, "", 0, false };
+    const uint8_t *at = values->bytes;
+    struct insp_app_run run;
+
+    insp_put_u8(put, '{');
+    while (insp_app_run_next(&at, values->bytes + values->size, &run)) {
+        const struct insp_app_field_info *info = &insp_app_fields[run.field];
+        const char *key = enter_nest(&nest, info->key);
+        struct insp_value v;
+
+        insp_put_text(put, nest.comma ? ",\"" : "\"");
+        insp_put_text(put, key);
+        insp_put_text(put, "\":");
+        nest.comma = true;
+        if (info->kind == INSP_VALUE_LIST || info->kind == INSP_VALUE_IPS) {
+            put_list(put, &run);
+        } else if (info->kind == INSP_VALUE_GROUP) {
+            put_group(put, &run);
+        } else if (insp_value_next(&run.start, run.end, &v)) {
+            put_value(put, &v);
+        }
+    }
+    (void) enter_nest(&nest, "");
+    insp_put_u8(put, '}');
+}
+
+/* The object that is called like the protocol. */
+static void
+put_app(struct writer *w, const struct insp_values *values)
+{
+    enter_object(w, INSP_OBJECT_TOP);
+    insp_put_text(w->put, w->comma ? ",\"" : "\"");
+    insp_put_text(w->put, insp_app_word(values->app));
+    insp_put_text(w->put, "\":");
+    put_values(w->put, values);
+    w->comma = true;
+}
+
 static void put_fields(struct writer *, const struct context *,
                        const void *base);
 
@@ -429,6 +634,10 @@ put_plain(struct writer *w, const struct insp_field *field,
         insp_put_text(w->put, value == INSP_END_NONE ? "true" : "false");
         break;
     case INSP_KIND_PORT_ID:
+    case INSP_KIND_APP:
+    case INSP_KIND_APP_FIELDS:
+    case INSP_KIND_APP_CUT:
+    case INSP_KIND_APP_NAME:
     case INSP_KIND_TYPECODE:
     case INSP_KIND_TEXT_AGAIN:
     case INSP_KIND_END_IPFIX:
@@ -442,10 +651,19 @@ put_plain(struct writer *w, const struct insp_field *field,
     }
 }
 
-static bool
-is_alert(const struct context *c)
+static const char *
+event_type(const struct context *c)
 {
-    return c->record->type == INSP_RECORD_CONNECTION && c->record->conn.alert;
+    switch (c->record->type) {
+    case INSP_RECORD_APP: return insp_app_word(c->record->app.values->app);
+    case INSP_RECORD_CONNECTION:
+        if (c->record->conn.alert) {
+            return "alert";
+        }
+        break;
+    default: break;
+    }
+    return c->shape->event_type;
 }
 
 static void
@@ -456,14 +674,18 @@ put_fields(struct writer *w, const struct context *c, const void *base)
         const uint8_t *member = (const uint8_t *) base + field->offset;
         const struct insp_record_connection *conn;
         char text[INSP_COMMUNITY_ID_SIZE];
+        const char *word;
 
+        if (field->kind == INSP_KIND_APP_FIELDS) {
+            put_app(w, c->record->app.values);
+        }
         if (!field->json_size || !is_due(field, c->record)) {
             continue;
         }
         switch ((int) field->kind) {
         case INSP_KIND_EVENT:
             put_key(w, field);
-            put_word(w->put, is_alert(c) ? "alert" : c->shape->event_type);
+            put_word(w->put, event_type(c));
             break;
         case INSP_KIND_SENSOR_NAME:
             put_key(w, field);
@@ -488,6 +710,19 @@ put_fields(struct writer *w, const struct context *c, const void *base)
             if (c->ports[field->param]) {
                 put_key(w, field);
                 put_identity(w, c->ports[field->param]);
+            }
+            break;
+        case INSP_KIND_APP:
+            word = insp_word(INSP_WORDS_APP, *member);
+            if (word) {
+                put_key(w, field);
+                put_word(w->put, word);
+            }
+            break;
+        case INSP_KIND_APP_CUT:
+            if (c->record->app.values->is_cut) {
+                put_key(w, field);
+                insp_put_text(w->put, "true");
             }
             break;
         case INSP_KIND_TCP_FLAG:

@@ -20,12 +20,13 @@
 #include "record/record.h"
 
 /* No line is longer. */
-#define INSP_JSON_LINE_MAX 12288
+#define INSP_JSON_LINE_MAX (12288 + INSP_VALUES_COST_MAX)
 
 /* Appends the line of 'record' and its newline.  'ports' are the identities
  * behind its two port ids, NULL where there is none.  Returns false and
  * writes nothing when there is no room; a record that has no line of its own
- * (PORT, PORT_GONE) writes nothing and returns true. */
+ * (PORT, PORT_GONE) writes nothing and returns true.  A protocol's values are
+ * tidy (record/values.h). */
 bool insp_json_put(struct insp_put *, const char *sensor,
                    const struct insp_record *,
                    const struct insp_port *const ports[2]) INSP_MUST_USE;

@@ -479,7 +479,7 @@ void
 insp_tls_accept(struct insp_tls *t)
 {
     ERR_clear_error();
-    if (t->done && !t->dead && insp_tls_is_13(t) &&
+    if (t->done && !t->dead && insp_tls_speaks_13(t) &&
         SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1) {
         /* If the socket were full, later reads would send it. */
         (void) SSL_do_handshake(t->ssl);
@@ -500,7 +500,7 @@ insp_tls_error(const struct insp_tls *t)
 }
 
 bool
-insp_tls_is_13(const struct insp_tls *t)
+insp_tls_speaks_13(const struct insp_tls *t)
 {
     return SSL_version(t->ssl) >= TLS1_3_VERSION;
 }

@@ -74,7 +74,7 @@ void insp_tls_accept(struct insp_tls *);
 
 int insp_tls_fd(const struct insp_tls *);
 const char *insp_tls_error(const struct insp_tls *);
-bool insp_tls_is_13(const struct insp_tls *);
+bool insp_tls_speaks_13(const struct insp_tls *);
 uint64_t insp_tls_sent(const struct insp_tls *);     /* Bytes on the */
 uint64_t insp_tls_received(const struct insp_tls *); /* wire. */
 

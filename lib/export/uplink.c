@@ -40,7 +40,7 @@
 
 #define MS                     UINT64_C(1000000)
 #define N_FLIGHT               512
-#define OUT_SIZE               32768
+#define OUT_SIZE               98304
 #define N_GONE                 64
 #define N_LOSSES               (INSP_MAX_INSPECTORS + 1)
 #define LINGER                 (20 * MS) /* Wait for company. */
@@ -56,7 +56,7 @@
 #define DEFAULT_MAX_BACKOFF_MS 8000
 #define DEFAULT_QUEUE_LIMIT    65536
 
-_Static_assert(OUT_SIZE >= 2 * INSP_IPFIX_ROOM_MAX &&
+_Static_assert(OUT_SIZE >= INSP_IPFIX_ROOM_MAX &&
                    OUT_SIZE >= INSP_JSON_LINE_MAX,
                "any record fits into an empty buffer");
 
@@ -229,6 +229,9 @@ let_go(struct insp_uplink *u, const struct insp_queued *item)
 {
     insp_directory_unref(u->directory, item->port[0]);
     insp_directory_unref(u->directory, item->port[1]);
+    if (item->record.type == INSP_RECORD_APP) {
+        insp_values_unref(item->record.app.values);
+    }
 }
 
 static void
@@ -267,6 +270,9 @@ insp_uplink_push(struct insp_uplink *u, const struct insp_record *record,
 
     insp_directory_ref(ports[0]);
     insp_directory_ref(ports[1]);
+    if (record->type == INSP_RECORD_APP) {
+        insp_values_ref(record->app.values);
+    }
     u->produced++;
     if (!u->queue.n) {
         u->linger_until = now_ns + LINGER;
@@ -636,7 +642,7 @@ handshake(struct insp_uplink *u, uint64_t now)
         u->settling = true;
         u->received_before = insp_tls_received(u->tls);
         u->deadline = now;
-        if (insp_tls_is_13(u->tls)) {
+        if (insp_tls_speaks_13(u->tls)) {
             uint64_t took = 2 * (now - u->handshake_began);
 
             u->deadline += INSP_MIN(INSP_MAX(took, 100 * MS), 1000 * MS);
@@ -795,6 +801,8 @@ insp_uplink_get_status(const struct insp_uplink *u,
     s->dropped = u->dropped;
     s->wire_bytes = u->wire_before + (u->tls ? insp_tls_sent(u->tls) : 0);
     s->connects = u->connects;
+    memcpy(s->inspectors, u->config.inspectors, sizeof s->inspectors);
+    s->n_inspectors = u->config.n_inspectors;
 }
 
 void

@@ -97,6 +97,12 @@ count_slowly(struct insp_table *t, struct insp_conn *conn, unsigned int side,
     }
 }
 
+uint32_t
+insp_table_index(const struct insp_table *t, const struct insp_conn *conn)
+{
+    return insp_index_of(t, conn);
+}
+
 void
 insp_table_report_soon(struct insp_table *t, struct insp_conn *conn)
 {

@@ -109,6 +109,8 @@ struct insp_flow {
     _Atomic uint8_t tcp_flags;          /* Union of all flags seen; or'ed by
                                          * any worker. */
     _Atomic uint8_t reads;              /* enum insp_reads. */
+    _Atomic uint8_t told;               /* Of side 0: how often what rules look
+                                         * at has changed; wraps. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_flow) == INSP_CACHE_LINE,
@@ -249,7 +251,7 @@ bool insp_table_fragment_find(struct insp_table *, struct insp_packet *,
 /* What an ended or running connection has to report since its last report:
  * final and exact when 'final'. */
 struct insp_conn_report {
-    const struct insp_conn *conn;   /* Valid until the next call. */
+    struct insp_conn *conn;         /* Valid until the next call. */
     uint32_t index;
     bool final;
     enum insp_end_reason reason;
@@ -257,6 +259,9 @@ struct insp_conn_report {
     uint64_t bytes[2];
     uint32_t alert[2];              /* By side; 0: none since then. */
 };
+
+/* Any: the place of an entry; the same for as long as the table lives. */
+uint32_t insp_table_index(const struct insp_table *, const struct insp_conn *);
 
 /* Worker: something about the connection is to be reported soon, not only
  * when its time has come. */

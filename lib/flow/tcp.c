@@ -45,6 +45,11 @@ follow_oddity(const struct insp_conn *conn, struct insp_flow *flow,
         atomic_store_explicit(&flow->seq_next, end, memory_order_relaxed);
         return;
     }
+    if (!size) {
+        return; /* An acknowledgement, old or of what was not seen here, or a
+                 * keep-alive: it is in nobody's way, wherever it says it is,
+                 * and the next segment tells whether there is a gap. */
+    }
     if ((int32_t) (packet->tcp_seq - next) > 0) {
         uint16_t gaps = INSP_READ(flow->out_of_order);
 
@@ -54,9 +59,6 @@ follow_oddity(const struct insp_conn *conn, struct insp_flow *flow,
         }
         atomic_store_explicit(&flow->seq_next, end, memory_order_relaxed);
         return;
-    }
-    if (!size) {
-        return; /* An old acknowledgement, or a keep-alive. */
     }
     if (size == 1 && end == next &&
         !(packet->tcp_flags & (INSP_TCP_SYN | INSP_TCP_FIN))) {

@@ -33,6 +33,7 @@ enum {
     INSP_PROTO_ICMP = 1,
     INSP_PROTO_TCP = 6,
     INSP_PROTO_UDP = 17,
+    INSP_PROTO_GRE = 47,
     INSP_PROTO_ICMPV6 = 58,
     INSP_PROTO_SCTP = 132,
 };

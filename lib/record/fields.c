@@ -4,7 +4,8 @@
  * record.def is included once for each shape.  A macro that is defined to
  * give a row puts it into the table, the rest of the file vanishes.
  * Connections have two shapes, which share INSP_CONN and differ in INSP_CONN4
- * and INSP_CONN6.
+ * and INSP_CONN6; protocols likewise, and all four share INSP_HEAD and
+ * INSP_TAIL.
  */
 
 #include "record/fields.h"
@@ -34,15 +35,37 @@
 #define PORT_ROW(...)     ROW(struct insp_port, __VA_ARGS__)
 #define EXPORTER_ROW(...) ROW(struct insp_exporter, __VA_ARGS__)
 
+#define INSP_HEAD  RECORD_ROW
+#define INSP_HEAD4 RECORD_ROW
 #define INSP_CONN  RECORD_ROW
 #define INSP_CONN4 RECORD_ROW
+#define INSP_TAIL  RECORD_ROW
 static const struct insp_field connection_ip4[] = {
 #include "record/record.def"
 };
 
+#define INSP_HEAD  RECORD_ROW
+#define INSP_HEAD6 RECORD_ROW
 #define INSP_CONN  RECORD_ROW
 #define INSP_CONN6 RECORD_ROW
+#define INSP_TAIL  RECORD_ROW
 static const struct insp_field connection_ip6[] = {
+#include "record/record.def"
+};
+
+#define INSP_HEAD     RECORD_ROW
+#define INSP_HEAD4    RECORD_ROW
+#define INSP_PROTOCOL RECORD_ROW
+#define INSP_TAIL     RECORD_ROW
+static const struct insp_field app_ip4[] = {
+#include "record/record.def"
+};
+
+#define INSP_HEAD     RECORD_ROW
+#define INSP_HEAD6    RECORD_ROW
+#define INSP_PROTOCOL RECORD_ROW
+#define INSP_TAIL     RECORD_ROW
+static const struct insp_field app_ip6[] = {
 #include "record/record.def"
 };
 
@@ -88,6 +111,17 @@ static const struct insp_field exporter[] = {
         .mark_id = MARK_ID,                                                   \
     }
 
+#define APP_SHAPE(ID, NAME, FIELDS, ALSO_ID)                                  \
+    [INSP_SHAPE_##ID] = {                                                     \
+        .name = NAME,                                                         \
+        .event_type = "",                                                     \
+        .fields = FIELDS,                                                     \
+        .n_fields = INSP_ARRAY_SIZE(FIELDS),                                  \
+        .mark_pen = INSP_PEN,                                                 \
+        .mark_id = 60,                                                        \
+        .also_id = ALSO_ID,                                                   \
+    }
+
 const struct insp_shape insp_shapes[INSP_N_SHAPES] = {
     SHAPE(CONNECTION_IP4, "connection, IPv4", "flow", connection_ip4, 0, 0, 8),
     SHAPE(CONNECTION_IP6, "connection, IPv6", "flow", connection_ip6, 0, 0,
@@ -99,6 +133,8 @@ const struct insp_shape insp_shapes[INSP_N_SHAPES] = {
     SHAPE(PORT, "identity", NULL, port, 1, 0, 347),
     SHAPE(PORT_GONE, "identity gone", NULL, port_gone, 1, INSP_PEN, 55),
     SHAPE(EXPORTER, "exporter", NULL, exporter, 1, INSP_PEN, 50),
+    APP_SHAPE(APP_IP4, "protocol, IPv4", app_ip4, 8),
+    APP_SHAPE(APP_IP6, "protocol, IPv6", app_ip6, 27),
 };
 
 const struct insp_json_place insp_json_places[INSP_N_OBJECTS] = {
@@ -134,20 +170,39 @@ insp_word(enum insp_words words, uint64_t value)
         return value <= INSP_PORT_OTHER
                    ? insp_port_role_word((enum insp_port_role) value)
                    : NULL;
+    case INSP_WORDS_STEP:
+        return value && value < INSP_N_STEPS
+                   ? insp_step_word((enum insp_step) value)
+                   : NULL;
     case INSP_WORDS_PATH: return value ? "intra-host" : "crossing";
     case INSP_WORDS_ALERT:
         return value == INSP_VERDICT_DROP || value == INSP_VERDICT_RESET
                    ? "blocked"
                    : "allowed";
+    case INSP_WORDS_APP:
+        return value > INSP_APP_NONE && value < INSP_N_APPS
+                   ? insp_app_word((enum insp_app) value)
+                   : NULL;
     case INSP_WORDS_NONE: break;
     }
     return NULL;
+}
+
+static bool
+has_fields(const struct insp_values *values)
+{
+    return values && values->app > INSP_APP_UNKNOWN &&
+           values->app < INSP_N_APPS_READ;
 }
 
 enum insp_shape_id
 insp_record_shape(const struct insp_record *record)
 {
     switch ((enum insp_record_type) record->type) {
+    case INSP_RECORD_APP:
+        return !has_fields(record->app.values) ? INSP_N_SHAPES
+               : record->conn.ip_version == 4  ? INSP_SHAPE_APP_IP4
+                                               : INSP_SHAPE_APP_IP6;
     case INSP_RECORD_CONNECTION:
         return record->conn.ip_version == 4 ? INSP_SHAPE_CONNECTION_IP4
                                             : INSP_SHAPE_CONNECTION_IP6;

@@ -39,6 +39,8 @@ enum insp_shape_id {
     INSP_SHAPE_PORT, /* Options templates from here on. */
     INSP_SHAPE_PORT_GONE,
     INSP_SHAPE_EXPORTER,
+    INSP_SHAPE_APP_IP4, /* Templates of each protocol begin so. */
+    INSP_SHAPE_APP_IP6,
     INSP_N_SHAPES
 };
 
@@ -63,8 +65,12 @@ enum insp_field_kind {
     INSP_KIND_STATE,
     INSP_KIND_TCP_HEX,
     INSP_KIND_HEX16,
+    INSP_KIND_APP,        /* Number of a protocol; its word in both. */
+    INSP_KIND_APP_FIELDS, /* The values; in JSON an object. */
+    INSP_KIND_APP_CUT,
 
     /* In IPFIX only; the last three are derived and not read back. */
+    INSP_KIND_APP_NAME,
     INSP_KIND_TYPECODE, /* Two bytes as they are. */
     INSP_KIND_TEXT_AGAIN,
     INSP_KIND_END_IPFIX,
@@ -90,6 +96,8 @@ enum insp_words {
     INSP_WORDS_ROLE,
     INSP_WORDS_PATH,
     INSP_WORDS_ALERT,
+    INSP_WORDS_APP,
+    INSP_WORDS_STEP,
 };
 
 /* The word of a value, or NULL when it has none. */
@@ -165,14 +173,18 @@ struct insp_shape {
     const char *event_type; /* In JSON; NULL: no line of its own. */
     const struct insp_field *fields;
     uint16_t n_fields;
-    uint16_t template_id;
-    uint16_t n_scope;  /* 0: a template, else an options template. */
-    uint16_t mark_id;  /* A template with this element has this */
-    uint32_t mark_pen; /* shape, unless an earlier one fits. */
+    uint16_t template_id; /* 0: each protocol has its own. */
+    uint16_t n_scope;     /* 0: a template, else an options template. */
+    /* A template with this element has this shape, unless a later one fits
+     * too.  (That of protocols has what a connection's has, and more.) */
+    uint16_t mark_id;
+    uint32_t mark_pen;
+    uint16_t also_id; /* Of IANA, is there too; 0: need not be. */
 };
 extern const struct insp_shape insp_shapes[INSP_N_SHAPES];
 
-/* The shape of a record; PORT and PORT_GONE too. */
+/* The shape of a record; PORT and PORT_GONE too.  INSP_N_SHAPES: it has none,
+ * as a protocol's record without values. */
 enum insp_shape_id insp_record_shape(const struct insp_record *);
 
 /* An unsigned number of 'size' bytes (1, 2, 4 or 8) in a record. */

@@ -1,7 +1,7 @@
 /* How it works
  * ------------
  *
- * Words for the small enumerations, and the one pointer that a record owns.
+ * Words for the small enumerations, and the pointers that a record owns.
  */
 
 #include <stdlib.h>
@@ -31,11 +31,42 @@ insp_port_role_word(enum insp_port_role role)
     return "unknown";
 }
 
+const uint32_t *
+insp_record_port_ids(const struct insp_record *record)
+{
+    switch ((enum insp_record_type) record->type) {
+    case INSP_RECORD_CONNECTION:
+    case INSP_RECORD_APP: return record->conn.port_id;
+    case INSP_RECORD_REMAINDER: return record->remainder.port_id;
+    case INSP_RECORD_SENSOR:
+    case INSP_RECORD_LOSS:
+    case INSP_RECORD_PORT:
+    case INSP_RECORD_PORT_GONE:
+    case INSP_N_RECORD_TYPES: break;
+    }
+    return NULL;
+}
+
 void
 insp_record_uninit(struct insp_record *record)
 {
     if (record->type == INSP_RECORD_PORT) {
         free(record->port);
         record->port = NULL;
+    } else if (record->type == INSP_RECORD_APP) {
+        insp_values_unref(record->app.values);
+        record->app.values = NULL;
     }
+}
+
+const char *
+insp_step_word(enum insp_step step)
+{
+    static const char *const words[INSP_N_STEPS] = {
+#define INSP_STEP(NAME, WORD, TEXT) [INSP_STEP_##NAME] = WORD,
+#include "record/step.def"
+#undef INSP_STEP
+    };
+
+    return (unsigned int) step < INSP_N_STEPS ? words[step] : "?";
 }

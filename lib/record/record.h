@@ -6,8 +6,8 @@
  *
  * Above:    export/, engine/control.c.   Below:  flow/, rule/, base/ring.h.
  * Threads:  a record belongs to who holds it; the ring passes it on.
- * Memory:   fixed size, plain values; 'port' is the only pointer and is
- *           owned by the record.
+ * Memory:   fixed size, plain values; owns what 'port' points to, and a
+ *           reference to 'app.values'.
  * Time:     wall clock in nanoseconds since 1970, converted from the
  *           packet's monotonic time when the record is filled.
  * Fails:    never.
@@ -18,6 +18,7 @@
 
 #include "flow/port.h"
 #include "flow/table.h"
+#include "record/values.h"
 #include "rule/policy.h"
 
 enum insp_record_type {
@@ -27,12 +28,23 @@ enum insp_record_type {
     INSP_RECORD_LOSS,           /* Records that an uplink had to drop. */
     INSP_RECORD_PORT,           /* Identity of a port id, before its use. */
     INSP_RECORD_PORT_GONE,      /* No later record names the port id. */
+    INSP_RECORD_APP,            /* What a protocol's reader has found. */
     INSP_N_RECORD_TYPES
 };
 
 const char *insp_verdict_word(enum insp_verdict_kind);
 
 const char *insp_port_role_word(enum insp_port_role);
+
+/* How much metadata is sent. */
+enum insp_step {
+#define INSP_STEP(NAME, WORD, TEXT) INSP_STEP_##NAME,
+#include "record/step.def"
+#undef INSP_STEP
+    INSP_N_STEPS
+};
+
+const char *insp_step_word(enum insp_step);
 
 /* Packets and bytes are since the last report of the same connection;
  * index 0 is from the initiator (the source), 1 from the responder. */
@@ -61,8 +73,18 @@ struct insp_record_connection {
     uint8_t verdict;            /* enum insp_verdict_kind. */
     uint8_t slot;               /* Of 'rule'. */
     uint8_t alert;              /* 1: says only that 'rule' has matched. */
+    uint8_t step;               /* enum insp_step;
+                                 * above CONNECTIONS a sum of several. */
+    uint32_t n_connections;     /* Ended ones that the record speaks of. */
+    uint8_t app;                /* enum insp_app; who it is read as. */
     bool intra_host;            /* Both ends are VM ports of this host. */
     char rule[INSP_NAME_SIZE];  /* That decided; "": none did. */
+};
+
+/* Counts nothing: packets and bytes are 0. */
+struct insp_record_app {
+    struct insp_record_connection conn;     /* First: 'conn' of the record. */
+    struct insp_values *values;             /* A reference. */
 };
 
 struct insp_record_remainder {
@@ -102,7 +124,8 @@ struct insp_record {
     uint32_t inspector;         /* Inspector.id. */
     uint64_t time_ns;           /* When it was made. */
     union {
-        struct insp_record_connection conn;
+        struct insp_record_connection conn;     /* APP as well. */
+        struct insp_record_app app;
         struct insp_record_remainder remainder;
         struct insp_record_sensor sensor;
         struct insp_record_loss loss;
@@ -110,6 +133,9 @@ struct insp_record {
         uint32_t port_id;               /* PORT_GONE. */
     };
 };
+
+/* The port ids that a record names (two of them), or NULL: none. */
+const uint32_t *insp_record_port_ids(const struct insp_record *);
 
 /* Frees what the record owns. */
 void insp_record_uninit(struct insp_record *);

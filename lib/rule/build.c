@@ -16,8 +16,8 @@
  * layout.c gives the entries their bits.
  *
  * Then each thing that rules name gets the vectors of its entries: labels of
- * addresses and identities (label.c, address.c), services (service.c), and
- * dense ones for the blanks. */
+ * addresses and identities (label.c, address.c), services (service.c),
+ * protocols and server names (learnt.c), and dense ones for the blanks. */
 
 #include "rule/layout.h"
 
@@ -31,6 +31,9 @@ struct build {
     struct insp_service_use *services;
     size_t n_services;
     size_t services_room;
+    struct insp_learnt_use *learnt;
+    size_t n_learnt;
+    size_t learnt_room;
 };
 
 static int
@@ -278,6 +281,18 @@ use_terms(struct build *b, const struct insp_laid *e,
     }
 }
 
+/* Both readings are of the same connection. */
+static void
+use_learnt(struct build *b, const struct insp_laid *e,
+           const struct insp_service *service)
+{
+    /* An entry without a service matches whatever is spoken. */
+    if (e->service && insp_budget_grow(&b->budget, &b->learnt, b->n_learnt, 1,
+                                       &b->learnt_room, sizeof *b->learnt)) {
+        b->learnt[b->n_learnt++] = insp_learnt_use(service, e->bit);
+    }
+}
+
 static void
 use_service(struct build *b, const struct insp_laid *e,
             const struct insp_service *service)
@@ -296,8 +311,8 @@ use_service(struct build *b, const struct insp_laid *e,
         break;
     case INSP_SERVICE_ARP:
     case INSP_SERVICE_ND: use.kind = service->kind; break;
-    case INSP_SERVICE_APP: /* Known only when a reader has seen it. */
-    case INSP_SERVICE_SNI:
+    case INSP_SERVICE_APP:
+    case INSP_SERVICE_SNI: use_learnt(b, e, service); return;
     case INSP_SERVICE_ANY: /* A blank, in the dense vector. */
     default: return;
     }
@@ -388,6 +403,8 @@ build(struct build *b, const struct insp_rule *rules, size_t n_rules,
                               &p->pool, &b->budget);
         insp_services_create(&p->services, b->services, b->n_services,
                              &p->pool, &b->budget);
+        insp_learnt_create(&p->learnt, b->learnt, b->n_learnt, &p->pool,
+                           &b->budget);
         insp_pool_seal(&p->pool);
     }
 }
@@ -415,12 +432,14 @@ insp_policy_create(const struct insp_rule *rules, size_t n_rules,
     atomic_init(&b.policy->refs, 1);
     b.policy->version = version;
 #ifdef __x86_64__
-    b.policy->can_count = __builtin_cpu_supports("popcnt");
+    b.policy->ways = __builtin_cpu_supports("popcnt") ? INSP_WAY_COUNTS : 0;
 #endif
     build(&b, rules, n_rules, sets, n_sets);
+    b.policy->ways |= b.policy->learnt.any ? INSP_WAY_LEARNS : 0;
     free(b.rules);
     free(b.entries);
     free(b.services);
+    free(b.learnt);
     insp_labels_uninit(&b.labels);
     if (b.budget.error) {
         insp_policy_destroy(b.policy);

@@ -10,7 +10,7 @@
  *     rule      by its index, which is its rank: the lower one decides
  *
  * Above:    rule/.                 Below:  rule/policy.h, rule/address.h,
- *                                          rule/service.h.
+ *                                          rule/service.h, rule/learnt.h.
  * Threads:  immutable but for the counters, which are atomic.
  * Memory:   freed with the last reference.
  * Time:     none.
@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "rule/address.h"
+#include "rule/learnt.h"
 #include "rule/policy.h"
 #include "rule/service.h"
 
@@ -64,6 +65,11 @@ struct insp_mac_quad {
     struct insp_quad quad;
 };
 
+enum insp_way {
+    INSP_WAY_COUNTS = 1, /* The processor has an instruction for it. */
+    INSP_WAY_LEARNS = 2, /* Rules ask for what was learnt. */
+};
+
 struct insp_policy {
     atomic_uint refs;
     uint32_t version;
@@ -78,7 +84,7 @@ struct insp_policy {
     uint32_t segments; /* Mask of those with an entry. */
     struct insp_word *words;
     struct insp_entry *entries;
-    bool can_count; /* The processor has an instruction for it. */
+    uint8_t ways; /* Of matching: enum insp_way. */
     /* Dense vectors of entries... */
     uint64_t *any[2];      /* ... that no source (destination) term
                                  * restricts but exceptions. */
@@ -93,6 +99,7 @@ struct insp_policy {
     size_t n_macs;
     struct insp_identities identities;
     struct insp_services services;
+    struct insp_learnt learnt;
 };
 
 struct insp_bound {

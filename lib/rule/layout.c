@@ -16,9 +16,11 @@
 static int
 compare_services(const struct insp_service *a, const struct insp_service *b)
 {
-    return a->proto != b->proto ? a->proto - b->proto
-           : a->kind != b->kind ? a->kind - b->kind
-                                : a->first - b->first;
+    return a->proto != b->proto          ? a->proto - b->proto
+           : a->kind != b->kind          ? a->kind - b->kind
+           : a->kind == INSP_SERVICE_APP ? a->app - b->app
+           : a->kind == INSP_SERVICE_SNI ? strcmp(a->text, b->text)
+                                         : a->first - b->first;
 }
 
 static int

@@ -7,7 +7,8 @@
  *
  *     source   any, or by address or MAC or identity, and by no exception
  *     and destination   the same
- *     and service       any, or by the destination's or the source's value
+ *     and service       any, or by the destination's or the source's value,
+ *                       or by what was learnt of the connection
  *
  * find() intersects the three, first the summaries, then the words that have
  * something in all of them, and takes the lowest bit of each segment of a
@@ -15,7 +16,9 @@
  * have a match already and the lowest rank in the word is no lower.
  *
  * find() is there twice, because processors that count bits by an instruction
- * save a fifth by it, and compilers may not assume them.
+ * save a fifth by it, and compilers may not assume them; and each of the two
+ * twice, so that what was learnt costs nothing where nothing was learnt, or
+ * no rule asks for it.
  *
  * Nothing depends on how many rules there are but the number of summaries (1
  * for 4096 entries, at most 16) and of words (at most 1024), of which few have
@@ -33,10 +36,21 @@ enum {
     N_BY
 };
 
+/* Of the service. */
+enum {
+    SERVICE_FORWARD,
+    SERVICE_REVERSE,
+    N_SERVICE,
+    LEARNT_APP = N_SERVICE, /* With 'learnt' alone. */
+    LEARNT_NAME,
+    N_SERVICE_LEARNT
+};
+
 struct sight {
     const uint64_t *any[2]; /* Dense. */
     const uint64_t *by[2][N_BY];
-    const uint64_t *service[3]; /* The first is dense: any service. */
+    const uint64_t *any_service; /* Dense. */
+    const uint64_t *service[N_SERVICE_LEARNT];
     const uint64_t *but[2 * N_BY];
     unsigned int n_but;
     uint32_t segments; /* Mask: which to look at. */
@@ -120,9 +134,9 @@ look_at_service(struct sight *sight, const struct insp_policy *p,
     uint32_t forward = INSP_VECTOR_EMPTY;
     uint32_t reverse = INSP_VECTOR_EMPTY;
 
-    sight->service[0] = p->none;
+    sight->any_service = p->none;
     if (INSP_LIKELY(s->kind == INSP_SUBJECT_IP)) {
-        sight->service[0] = p->any_service;
+        sight->any_service = p->any_service;
         forward =
             insp_services_find(services, s->proto, s->destination.l4_port)
                 ->vector[0];
@@ -137,8 +151,25 @@ look_at_service(struct sight *sight, const struct insp_policy *p,
         forward = services->nd[0];
         reverse = services->nd[1];
     }
-    sight->service[1] = p->pool.at + forward;
-    sight->service[2] = p->pool.at + reverse;
+    sight->service[SERVICE_FORWARD] = p->pool.at + forward;
+    sight->service[SERVICE_REVERSE] = p->pool.at + reverse;
+}
+
+/* False: nothing is known of the connection. */
+static bool
+look_at_learnt(struct sight *sight, const struct insp_policy *p,
+               const struct insp_subject *s)
+{
+    uint32_t app = INSP_VECTOR_EMPTY;
+    uint32_t name = INSP_VECTOR_EMPTY;
+
+    if (s->kind == INSP_SUBJECT_IP) {
+        app = p->learnt.by_app[s->app];
+        name = insp_learnt_by_name(&p->learnt, s->name);
+    }
+    sight->service[LEARNT_APP] = p->pool.at + app;
+    sight->service[LEARNT_NAME] = p->pool.at + name;
+    return app | name;
 }
 
 /* False: there is nothing to look for in these slots. */
@@ -169,20 +200,23 @@ look_at(struct sight *sight, const struct insp_binding *binding,
     return true;
 }
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* Words of entries of which each dimension has some, by summary 'a'. */
-static inline uint64_t
-summarise(const struct sight *s, uint32_t a)
+ALWAYS_INLINE uint64_t
+summarise(const struct sight *s, uint32_t a, int n_service)
 {
+    uint64_t service = s->any_service[a];
     uint64_t source = s->any[0][a] | s->by[0][BY_ADDRESS][a] |
                       s->by[0][BY_MAC][a] | s->by[0][BY_PORT][a];
     uint64_t destination = s->any[1][a] | s->by[1][BY_ADDRESS][a] |
                            s->by[1][BY_MAC][a] | s->by[1][BY_PORT][a];
 
-    return source & destination &
-           (s->service[0][a] | s->service[1][a] | s->service[2][a]);
+    for (int i = 0; i < n_service; i++) {
+        service |= s->service[i][a];
+    }
+    return source & destination & service;
 }
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* What a sparse vector has in the words of one summary word. */
 struct part {
@@ -193,7 +227,7 @@ struct part {
 /* All that matters in the words of summary word 'a'. */
 struct parts {
     struct part by[2][N_BY];
-    struct part service[2];
+    struct part service[N_SERVICE_LEARNT];
     struct part but[2 * N_BY];
     unsigned int n_but; /* Without the empty ones. */
 };
@@ -206,15 +240,16 @@ part_of(const uint64_t *sparse, const struct insp_shape *shape, uint32_t a)
 
 ALWAYS_INLINE void
 gather(struct parts *parts, const struct sight *s,
-       const struct insp_shape *shape, uint32_t a)
+       const struct insp_shape *shape, uint32_t a, int n_service)
 {
     for (int side = 0; side < 2; side++) {
         for (int by = 0; by < N_BY; by++) {
             parts->by[side][by] = part_of(s->by[side][by], shape, a);
         }
     }
-    parts->service[0] = part_of(s->service[1], shape, a);
-    parts->service[1] = part_of(s->service[2], shape, a);
+    for (int i = 0; i < n_service; i++) {
+        parts->service[i] = part_of(s->service[i], shape, a);
+    }
     parts->n_but = 0;
     for (unsigned int i = 0; i < s->n_but; i++) {
         if (s->but[i][a]) {
@@ -238,7 +273,7 @@ word_of(const struct part *part, uint64_t bit, bool can_count)
 /* Entries of the word at 'at' that match; 'bit' is its summary. */
 ALWAYS_INLINE uint64_t
 intersect(const struct sight *s, const struct parts *parts, uint32_t at,
-          uint64_t bit, bool can_count)
+          uint64_t bit, bool can_count, int n_service)
 {
     uint64_t match = s->any[0][at] |
                      word_of(&parts->by[0][BY_ADDRESS], bit, can_count) |
@@ -250,9 +285,12 @@ intersect(const struct sight *s, const struct parts *parts, uint32_t at,
              word_of(&parts->by[1][BY_MAC], bit, can_count) |
              word_of(&parts->by[1][BY_PORT], bit, can_count);
     if (match) {
-        match &= s->service[0][at] |
-                 word_of(&parts->service[0], bit, can_count) |
-                 word_of(&parts->service[1], bit, can_count);
+        uint64_t service = s->any_service[at];
+
+        for (int i = 0; i < n_service; i++) {
+            service |= word_of(&parts->service[i], bit, can_count);
+        }
+        match &= service;
     }
     for (unsigned int i = 0; match && i < parts->n_but; i++) {
         match &= ~word_of(&parts->but[i], bit, can_count);
@@ -296,16 +334,17 @@ is_through(const struct found *found, uint32_t mask, uint32_t rank)
 /* The lowest rank that matches, for each segment. */
 ALWAYS_INLINE void
 find_with(const struct sight *s, const struct insp_policy *p,
-          struct found *found, bool can_count)
+          struct found *found, bool can_count, bool learnt)
 {
+    int n_service = learnt ? N_SERVICE_LEARNT : N_SERVICE;
     uint32_t n_sums = p->shape.n_sums;
     struct parts parts;
 
     for (uint32_t a = 0; a < n_sums; a++) {
-        uint64_t sum = summarise(s, a);
+        uint64_t sum = summarise(s, a, n_service);
 
         if (sum) {
-            gather(&parts, s, &p->shape, a);
+            gather(&parts, s, &p->shape, a, n_service);
         }
         for (; sum; sum &= sum - 1) {
             uint32_t w = 64 * a + (uint32_t) __builtin_ctzll(sum);
@@ -315,7 +354,8 @@ find_with(const struct sight *s, const struct insp_policy *p,
             if (is_through(found, word->segments & s->segments, word->rank)) {
                 continue;
             }
-            match = intersect(s, &parts, n_sums + w, sum & -sum, can_count);
+            match = intersect(s, &parts, n_sums + w, sum & -sum, can_count,
+                              n_service);
             if (INSP_UNLIKELY(s->no_vm)) {
                 match &= p->no_vm[n_sums + w];
             }
@@ -331,21 +371,62 @@ __attribute__((target("popcnt"))) static void
 find_counting(const struct sight *s, const struct insp_policy *p,
               struct found *found)
 {
-    find_with(s, p, found, true);
+    find_with(s, p, found, true, false);
 }
+
+__attribute__((target("popcnt"))) static void
+find_learnt_counting(const struct sight *s, const struct insp_policy *p,
+                     struct found *found)
+{
+    find_with(s, p, found, true, true);
+}
+#else
+#define find_counting        find_plainly
+#define find_learnt_counting find_learnt_plainly
 #endif
 
 static void
-find(const struct sight *s, const struct insp_policy *p, struct found *found)
+find_plainly(const struct sight *s, const struct insp_policy *p,
+             struct found *found)
+{
+    find_with(s, p, found, false, false);
+}
+
+static void
+find_learnt_plainly(const struct sight *s, const struct insp_policy *p,
+                    struct found *found)
+{
+    find_with(s, p, found, false, true);
+}
+
+/* Where rules ask for what was learnt, or the processor cannot count. */
+static void
+find_otherwise(struct sight *sight, const struct insp_policy *p,
+               const struct insp_subject *s, struct found *found)
+{
+    if (p->ways & INSP_WAY_LEARNS && look_at_learnt(sight, p, s)) {
+        if (p->ways & INSP_WAY_COUNTS) {
+            find_learnt_counting(sight, p, found);
+        } else {
+            find_learnt_plainly(sight, p, found);
+        }
+    } else if (p->ways & INSP_WAY_COUNTS) {
+        find_counting(sight, p, found);
+    } else {
+        find_plainly(sight, p, found);
+    }
+}
+
+static inline void
+find(struct sight *sight, const struct insp_policy *p,
+     const struct insp_subject *s, struct found *found)
 {
     found->segments = 0;
-#ifdef __x86_64__
-    if (INSP_LIKELY(p->can_count)) {
-        find_counting(s, p, found);
-        return;
+    if (INSP_LIKELY(p->ways == INSP_WAY_COUNTS)) {
+        find_counting(sight, p, found);
+    } else {
+        find_otherwise(sight, p, s, found);
     }
-#endif
-    find_with(s, p, found, false);
 }
 
 /* The rule of that rank was met in a slot. */
@@ -442,7 +523,7 @@ judge(const struct insp_binding *binding, const struct insp_subject *subject,
     if (!look_at(&sight, binding, subject, slots)) {
         return;
     }
-    find(&sight, p, &found);
+    find(&sight, p, subject, &found);
     met = (found.segments | found.segments >> INSP_N_SLOTS) & INSP_ALL_SLOTS;
     for (; met; met &= met - 1) {
         if (!judge_slot(p, &found, (unsigned int) __builtin_ctz(met), count,
@@ -490,7 +571,7 @@ insp_policy_explain(const struct insp_binding *binding,
     struct found found = { .segments = 0 };
 
     if (look_at(&sight, binding, subject, INSP_ALL_SLOTS)) {
-        find(&sight, p, &found);
+        find(&sight, p, subject, &found);
     }
     for (unsigned int slot = 0; slot < INSP_N_SLOTS; slot++) {
         matches[slot].from_vm =

@@ -12,10 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/app.h"
 #include "packet/packet.h"
 #include "rule/text.h"
 
-#define QUOTE_MAX 80 /* Bytes of the operator's words. */
+#define QUOTE_MAX  80 /* Bytes of the operator's words. */
+#define APPS_SHOWN 12 /* Protocols that a fault names. */
+
+#define TEXT_OF(X)     #X
+#define NUMBER_TEXT(X) TEXT_OF(X)
 
 /* What is parsed, for faults. */
 struct value {
@@ -305,34 +310,109 @@ insp_address_parse(const char *text, const char *column,
                         address->addr, &address->prefix_length);
 }
 
-/* "app:tls", "sni:*.example.com": kept in lower case. */
+/* A letter, a digit, '-' or '_', whatever the locale. */
 static bool
-parse_word(const struct value *v, const char *word,
-           struct insp_service *service)
+is_of_word(char c)
 {
-    bool is_app = service->kind == INSP_SERVICE_APP;
-    const char *at = word;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
 
-    if (!is_app && begins_with(at, "*.")) {
-        at += 2;
+static void
+lower(char *text)
+{
+    for (; *text; text++) {
+        *text = (char) (*text >= 'A' && *text <= 'Z' ? *text + ('a' - 'A')
+                                                     : *text);
     }
-    if (!*at || *at == '.' || *at == '-' ||
-        strlen(word) > (is_app ? INSP_NAME_SIZE - 1 : 253)) {
-        return refuse(v, is_app ? "not app:PROTOCOL" : "not sni:SERVER-NAME");
-    }
-    for (; *at; at++) {
-        if (!isalnum((unsigned char) *at) && *at != '-' && *at != '_' &&
-            (is_app || *at != '.' || at[1] == '.')) {
-            return refuse(v,
-                          is_app ? "not app:PROTOCOL" : "not sni:SERVER-NAME");
+}
+
+/* "tls, dns, http, ... (46 in all)": protocols that begin like the word that
+ * is none, then others. */
+static void
+name_apps(char first, char *text, size_t size)
+{
+    size_t at = 0;
+    unsigned int n = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (int app = INSP_APP_UNKNOWN; app < INSP_N_APPS; app++) {
+            const char *word = insp_app_word(app);
+
+            if (n < APPS_SHOWN && (word[0] == first) == !pass) {
+                at += (size_t) snprintf(text + at, size - at, "%s, ", word);
+                n++;
+            }
         }
     }
-    if (!copy_text(v, word, &service->text)) {
+    snprintf(text + at, size - at, "... (%d in all)",
+             INSP_N_APPS - INSP_APP_UNKNOWN);
+}
+
+/* What stands behind "app:". */
+static bool
+parse_app(const struct value *v, const char *text,
+          struct insp_service *service)
+{
+    char word[INSP_NAME_SIZE];
+    char known[APPS_SHOWN * INSP_NAME_SIZE];
+    char what[sizeof known + 64];
+    size_t n = 0;
+
+    while (is_of_word(text[n])) {
+        n++;
+    }
+    if (!n || text[n] || n >= sizeof word) {
+        return refuse(v, "not app:PROTOCOL");
+    }
+    memcpy(word, text, n + 1);
+    lower(word);
+    service->app = (uint8_t) insp_app_by_word(word);
+    if (service->app == INSP_APP_NONE) {
+        name_apps(word[0], known, sizeof known);
+        snprintf(what, sizeof what, "no such protocol: there are %s", known);
+        return refuse(v, what);
+    }
+    return true;
+}
+
+/* What stands behind "sni:". */
+static bool
+parse_sni(const struct value *v, const char *name,
+          struct insp_service *service)
+{
+    bool below = begins_with(name, "*.");
+    const char *at = name + (below ? 2 : 0);
+    unsigned int n_labels = 1;
+    size_t n = strlen(name);
+
+    if (n && at[0] && name[n - 1] == '.') {
+        n--; /* The root. */
+    }
+    for (const char *c = at; c < name + n; c++) {
+        bool ends = *c == '.' && c > at && c[-1] != '.' && c + 1 < name + n;
+
+        n_labels += *c == '.';
+        if (!ends && !is_of_word(*c)) {
+            return refuse(v, "not sni:SERVER-NAME");
+        }
+    }
+    if (at >= name + n || *at == '-') {
+        return refuse(v, "not sni:SERVER-NAME");
+    }
+    if (n > INSP_APP_NAME_MAX) {
+        return refuse(v, "more than " NUMBER_TEXT(
+                             INSP_APP_NAME_MAX) " bytes behind 'sni:'");
+    }
+    if (below && n_labels > INSP_SNI_LABELS) {
+        return refuse(v, "more than " NUMBER_TEXT(
+                             INSP_SNI_LABELS) " labels behind '*.'");
+    }
+    if (!copy_text(v, name, &service->text)) {
         return false;
     }
-    for (char *c = service->text; *c; c++) {
-        *c = (char) tolower((unsigned char) *c);
-    }
+    service->text[n] = '\0';
+    lower(service->text);
     return true;
 }
 
@@ -397,7 +477,8 @@ parse_service(const struct value *v, struct insp_service *service)
     }
     if (begins_with(text, "app:") || begins_with(text, "sni:")) {
         service->kind = *text == 'a' ? INSP_SERVICE_APP : INSP_SERVICE_SNI;
-        return parse_word(v, text + 4, service);
+        return *text == 'a' ? parse_app(v, text + 4, service)
+                            : parse_sni(v, text + 4, service);
     }
     if (begins_with(text, "proto/")) {
         service->kind = INSP_SERVICE_PROTO;

@@ -13,6 +13,12 @@ insp_policy_version(const struct insp_policy *policy)
     return policy->version;
 }
 
+bool
+insp_policy_reads_apps(const struct insp_policy *policy)
+{
+    return policy->learnt.any;
+}
+
 struct insp_policy *
 insp_policy_ref(struct insp_policy *policy)
 {
@@ -92,5 +98,6 @@ insp_policy_destroy(struct insp_policy *policy)
     free(policy->macs);
     insp_identities_uninit(&policy->identities);
     insp_services_uninit(&policy->services);
+    insp_learnt_uninit(&policy->learnt);
     free(policy);
 }

@@ -59,6 +59,9 @@ int insp_policy_create(const struct insp_rule *rules, size_t n_rules,
                        const struct insp_address_set *sets, size_t n_sets,
                        uint32_t version, struct insp_policy **) INSP_MUST_USE;
 uint32_t insp_policy_version(const struct insp_policy *);
+/* Whether a judgement may depend on 'app' and 'name' of a subject.  If not,
+ * nobody need find them out or judge again when they become known. */
+bool insp_policy_reads_apps(const struct insp_policy *);
 struct insp_policy *insp_policy_ref(struct insp_policy *);
 void insp_policy_unref(struct insp_policy *);           /* NULL is fine. */
 
@@ -90,9 +93,15 @@ struct insp_subject {
     struct insp_subject_end destination;
     uint8_t kind;               /* enum insp_subject_kind. */
     uint8_t proto;
+    uint8_t app;                /* enum insp_app: what the connection speaks;
+                                 * INSP_APP_NONE: not known yet. */
+    const char *name;           /* Of the server, as insp_reading_set_name()
+                                 * leaves it; NULL or "": not known.  Borrowed
+                                 * while it is judged. */
 };
 
-/* Of a parsed packet; 'frame' is what it was parsed from. */
+/* Of a parsed packet; 'frame' is what it was parsed from.  Nothing is known of
+ * its connection: 'app' and 'name' are for the caller to fill in. */
 void insp_subject_init(struct insp_subject *, const struct insp_packet *,
                        const void *frame, uint32_t in_port,
                        uint32_t out_port);

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "app/app.h"
 #include "packet/packet.h"
 #include "rule/text.h"
 
@@ -74,7 +75,8 @@ insp_service_print(const struct insp_service *s, char *text, size_t size)
     case INSP_SERVICE_PROTO: return snprintf(text, size, "proto/%d", s->proto);
     case INSP_SERVICE_ARP: return snprintf(text, size, "arp");
     case INSP_SERVICE_ND: return snprintf(text, size, "nd");
-    case INSP_SERVICE_APP: return snprintf(text, size, "app:%s", s->text);
+    case INSP_SERVICE_APP:
+        return snprintf(text, size, "app:%s", insp_app_word(s->app));
     case INSP_SERVICE_SNI: return snprintf(text, size, "sni:%s", s->text);
     }
     return snprintf(text, size, "any");

@@ -19,6 +19,9 @@
  * What a packet's service is: the protocol and the *destination* port of that
  * packet, whoever began the connection.  So "from-vm ... tcp/80" is what the
  * VM sends to web servers, and not what a web server in it answers.
+ * What a connection speaks (app:) and which server it asks for (sni:) is said
+ * of its packets both ways, from the one on in which it becomes known; before,
+ * such a service is that of none.
  *
  * Above:    rule/policy.h, config/, ovs-ext/rows.c.
  * Below:    base/faults.h.
@@ -90,14 +93,19 @@ enum insp_service_kind {
     INSP_SERVICE_PROTO,         /* Any packet of 'proto' (but ND). */
     INSP_SERVICE_ARP,
     INSP_SERVICE_ND,            /* ICMPv6 types 133 to 137, RFC 4861. */
-    INSP_SERVICE_APP,           /* text: protocol that a reader found. */
-    INSP_SERVICE_SNI,           /* text: server name, lower case; may begin
-                                 * with "*." */
+    INSP_SERVICE_APP,           /* app: protocol that a reader found. */
+    INSP_SERVICE_SNI,           /* text: server name in lower case, without a
+                                 * final dot.  With "*." in front all names
+                                 * below it, and not itself. */
 };
+
+/* What may stand behind a "*." at most. */
+#define INSP_SNI_LABELS 16
 
 struct insp_service {
     uint8_t kind;               /* enum insp_service_kind. */
     uint8_t proto;
+    uint8_t app;                /* enum insp_app (app/app.h). */
     uint16_t first;             /* Ports, or ICMP types. */
     uint16_t last;
     char *text;                 /* Owned; NULL for other kinds. */

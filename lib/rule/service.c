@@ -244,7 +244,7 @@ insp_services_create(struct insp_services *s, struct insp_service_use *uses,
         memset(&s->pairs[line.n_pairs++], 0, sizeof *s->pairs);
         memset(s->cells[line.n_cells++], 0, sizeof *s->cells);
     }
-    if (!budget->error) {
+    if (!budget->error && n) {
         add_protos(&line, uses, n_ports);
         uses += n_ports;
         n -= n_ports;

@@ -2,7 +2,8 @@
  * look at.  Only what was read is taken: a frame that is too short for its
  * MACs has none, and what is neither IP nor ARP is something that no rule
  * matches.  ICMPv6 is neighbour discovery in IPv6 alone: inside IPv4 it would
- * be a way around every rule but one for nd. */
+ * be a way around every rule but one for nd.  What a connection speaks, and
+ * with whom, is the same in both directions. */
 
 #include "packet/eth.h"
 #include "rule/policy.h"
@@ -64,4 +65,6 @@ insp_subject_reverse(const struct insp_subject *s,
     reverse->destination = source;
     reverse->kind = s->kind;
     reverse->proto = s->proto;
+    reverse->app = s->app;
+    reverse->name = s->name;
 }

@@ -1,15 +1,18 @@
 /* How it works
  * ------------
  *
- *     bench-policy N_RULES [N_JUDGED [N_ADDRESSES [BLANKS]]]
+ *     bench-policy N_RULES [N_JUDGED [N_ADDRESSES [BLANKS [LEARNT]]]]
  *
  * Freezes N rules as a data centre might have them (prefixes, ten sets of
  * N_ADDRESSES addresses, port ranges, identities, exceptions, some in
  * reverse, most in the firewall, a fifth in slots 4 to 7) and judges packets
  * of which many match something.  Of the rules, BLANKS per cent have any
  * source, as many any destination, as many any service: the more, the more
- * rules match one packet.  Prints what creating, binding 1,000 ports and
- * judging one packet took of a processor.  To count instructions:
+ * rules match one packet.  Instead of ports LEARNT per cent of those with a
+ * service have a server name, each its own, every fourth one with a "*.", or
+ * one in ten a protocol; then every packet's connection has both.  Prints
+ * what creating, binding 1,000 ports and judging one packet took of a
+ * processor.  To count instructions:
  *
  *     valgrind --tool=callgrind --toggle-collect=insp_policy_judge ... */
 
@@ -18,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/app.h"
 #include "rule/policy.h"
 
 #define N_PORTS 1000
@@ -25,7 +29,8 @@
 
 struct bench {
     uint64_t state;
-    uint32_t blanks; /* Per cent. */
+    uint32_t blanks; /* Per cent... */
+    uint32_t learnt; /* ... and this. */
     struct insp_rule *rules;
     struct insp_address_set sets[N_SETS];
     struct insp_port *ports;
@@ -144,6 +149,32 @@ draw_service(struct bench *b, struct insp_service *s)
     }
 }
 
+#define NAME_SIZE 42 /* With two bytes to spare in front. */
+
+/* Of rule 'number'. */
+static void
+put_name(char *name, uint32_t number)
+{
+    snprintf(name, NAME_SIZE - 2, "www%u.shop%u.example.com",
+             (unsigned int) number, (unsigned int) number % 500);
+}
+
+static void
+draw_learnt(struct bench *b, struct insp_service *s, uint32_t number)
+{
+    char text[NAME_SIZE] = "*.";
+
+    if (!draw(b, 10)) {
+        s->kind = INSP_SERVICE_APP;
+        s->app = (uint8_t) (INSP_APP_UNKNOWN +
+                            draw(b, INSP_N_APPS - INSP_APP_UNKNOWN));
+    } else {
+        s->kind = INSP_SERVICE_SNI;
+        put_name(text + 2, number);
+        s->text = strdup(text + (number % 4 ? 2 : 0));
+    }
+}
+
 static void
 draw_rule(struct bench *b, struct insp_rule *r, uint32_t number)
 {
@@ -164,7 +195,11 @@ draw_rule(struct bench *b, struct insp_rule *r, uint32_t number)
     }
     r->services = alloc(r->n_services, sizeof *r->services);
     for (size_t i = 0; i < r->n_services; i++) {
-        draw_service(b, &r->services[i]);
+        if (b->learnt && draw(b, 100) < b->learnt) {
+            draw_learnt(b, &r->services[i], number);
+        } else {
+            draw_service(b, &r->services[i]);
+        }
     }
 }
 
@@ -217,6 +252,20 @@ draw_subject(struct bench *b, struct insp_subject *s)
     s->destination.l4_port = service.first;
 }
 
+/* A name of a rule, or a name below one, or one that no rule has. */
+static void
+draw_known(struct bench *b, struct insp_subject *s, uint32_t n_rules,
+           char name[NAME_SIZE])
+{
+    unsigned int front = draw(b, 2) ? 0 : 2;
+
+    memcpy(name, "a.", 2);
+    put_name(name + front, draw(b, 2 * n_rules));
+    s->app =
+        (uint8_t) (INSP_APP_UNKNOWN + draw(b, INSP_N_APPS - INSP_APP_UNKNOWN));
+    s->name = name;
+}
+
 static void
 destroy_all(struct bench *b, uint32_t n_rules)
 {
@@ -240,6 +289,7 @@ main(int argc, char *argv[])
         N_SUBJECTS = 4096
     };
     struct insp_subject *subjects = alloc(N_SUBJECTS, sizeof *subjects);
+    char(*names)[NAME_SIZE] = alloc(N_SUBJECTS, sizeof *names);
     struct bench b = { .state = 42 };
     uint32_t n_verdicts[4] = { 0, 0, 0, 0 };
     uint32_t n_matched = 0;
@@ -248,9 +298,13 @@ main(int argc, char *argv[])
     uint64_t begun, created, bound, judged;
 
     b.blanks = argc > 4 ? (uint32_t) atoi(argv[4]) : 5;
+    b.learnt = argc > 5 ? (uint32_t) atoi(argv[5]) : 0;
     draw_all(&b, n_rules, n_addresses);
     for (unsigned int i = 0; i < N_SUBJECTS; i++) {
         draw_subject(&b, &subjects[i]);
+        if (b.learnt) {
+            draw_known(&b, &subjects[i], n_rules, names[i]);
+        }
     }
     begun = now_ns();
     if (insp_policy_create(b.rules, n_rules, b.sets, N_SETS, 1, &policy)) {
@@ -280,5 +334,6 @@ main(int argc, char *argv[])
     insp_policy_unref(policy);
     destroy_all(&b, n_rules);
     free(subjects);
+    free(names);
     return 0;
 }

@@ -1,11 +1,13 @@
 # One program a parser.  With gcc, tests/fuzz/replay.c is the main() and runs
 # the corpus; "make fuzz" builds the same with clang's libFuzzer.
 fuzz_programs = \
+	tests/fuzz/fuzz-capture \
 	tests/fuzz/fuzz-ipfix \
 	tests/fuzz/fuzz-parse \
 	tests/fuzz/fuzz-refuse \
 	tests/fuzz/fuzz-rule
 EXTRA_PROGRAMS += \
+	tests/fuzz/fuzz-capture \
 	tests/fuzz/fuzz-ipfix \
 	tests/fuzz/fuzz-parse \
 	tests/fuzz/fuzz-refuse \
@@ -19,6 +21,17 @@ else
 FUZZ_MAIN = tests/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS)
 endif
+
+# The only parser outside of lib/: the probe's, of capture files.
+tests_fuzz_fuzz_capture_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-capture.c \
+	tests/fuzz/fuzz.h \
+	utilities/probe/file.c \
+	utilities/probe/link.c
+tests_fuzz_fuzz_capture_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/utilities
+tests_fuzz_fuzz_capture_LDADD =
+tests_fuzz_fuzz_capture_LDFLAGS = $(FUZZ_LINK)
 
 tests_fuzz_fuzz_ipfix_SOURCES = \
 	$(FUZZ_MAIN) \
@@ -50,7 +63,7 @@ tests_fuzz_fuzz_rule_SOURCES = \
 	tests/unit/judge-reference.c \
 	tests/unit/judge-reference.h
 tests_fuzz_fuzz_rule_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
-tests_fuzz_fuzz_rule_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_rule_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_fuzz_fuzz_rule_LDFLAGS = $(FUZZ_LINK)
 
 include tests/fuzz/apps.mk
@@ -58,7 +71,9 @@ include tests/fuzz/apps.mk
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/make-corpus.py \
-	tests/fuzz/make-corpus-rule.py
+	tests/fuzz/make-corpus-data.py \
+	tests/fuzz/make-corpus-rule.py \
+	tests/fuzz/make-corpus-tls.py
 
 FUZZ_SUITE = fuzz
 check-fuzz:

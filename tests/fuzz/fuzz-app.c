@@ -2,7 +2,7 @@
  * the whole of what feeds it: dialog, stream, detection, events.  The input is
  * what two sides say:
  *
- *     first byte: 0 TCP, 1 UDP, 2 GRE
+ *     first byte: 0 TCP, 1 UDP, 2 GRE; plus 3: at the protocol's port
  *     then pieces: flags (bit 0: the side that answers; bit 1: 40 bytes
  *     of it are overtaken by what follows; bit 2: FIN; bit 3: half of it was
  *     not captured), size (two bytes), bytes
@@ -102,6 +102,24 @@ talk(struct insp_dialogs *ds, struct insp_conn *conn, struct insp_cursor *c)
     }
 }
 
+/* The first port of the protocol, or one that no protocol has. */
+static uint16_t
+port_of(bool is_known)
+{
+    for (unsigned int port = 1; is_known && port <= UINT16_MAX; port++) {
+        enum insp_app app;
+
+        for (unsigned int i = 0;
+             (app = insp_app_by_port((uint16_t) port, i)) != INSP_APP_NONE;
+             i++) {
+            if (app == FUZZ_APP) {
+                return (uint16_t) port;
+            }
+        }
+    }
+    return 1234;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -109,23 +127,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct insp_dialogs_config config = { 4, 32, 8 };
     static struct insp_conn conn;
     static struct insp_dialogs *ds;
+    static uint16_t ports[2];
     struct insp_cursor c = insp_cursor(data, size);
+    uint8_t first = insp_cursor_u8(&c);
     struct insp_dialogs_stats stats;
 
     if (!ds) {
         FUZZ_PROMISE(!insp_dialogs_create(&config, &ds));
+        ports[0] = port_of(false);
+        ports[1] = port_of(true);
         for (unsigned int i = 0; i < INSP_N_APPS; i++) {
             insp_dialogs_switch(ds, (enum insp_app) i, i == FUZZ_APP);
         }
     }
     memset((void *) &conn, 0, sizeof conn);
     conn.key.ip_version = 4;
-    conn.key.proto = protos[insp_cursor_u8(&c) % 3];
+    conn.key.proto = protos[first % 3];
     conn.key.port[0] = 40000;
-    conn.key.port[1] = 1234;
+    conn.key.port[1] = ports[first / 3 % 2];
     conn.life = 7;
     talk(ds, &conn, &c);
-    insp_dialog_end(ds, &conn, 0);
+    insp_dialog_end(ds, &conn);
     (void) take_events(ds);
     insp_dialogs_get_stats(ds, &stats);
     FUZZ_PROMISE(!stats.used && !stats.used_blocks);

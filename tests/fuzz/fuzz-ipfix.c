@@ -16,10 +16,7 @@
 static void
 check_record(struct insp_directory *directory, const struct insp_record *r)
 {
-    const uint32_t *ids = r->type == INSP_RECORD_CONNECTION ? r->conn.port_id
-                          : r->type == INSP_RECORD_REMAINDER
-                              ? r->remainder.port_id
-                              : NULL;
+    const uint32_t *ids = insp_record_port_ids(r);
     const struct insp_port *ports[2] = { NULL, NULL };
     char line[INSP_JSON_LINE_MAX];
     struct insp_put put = insp_put(line, sizeof line);

@@ -55,6 +55,8 @@ check_service(const char *text)
         return;
     }
     FUZZ_PROMISE(!faults.n && s.first <= s.last);
+    FUZZ_PROMISE((s.kind == INSP_SERVICE_SNI) == (s.text != NULL));
+    FUZZ_PROMISE((s.kind == INSP_SERVICE_APP) == (s.app != INSP_APP_NONE));
     insp_service_print(&s, printed, sizeof printed);
     insp_service_uninit(&s);
     FUZZ_PROMISE(insp_service_parse(printed, "service", &s, &faults));
@@ -89,8 +91,9 @@ compare(struct draw *d, const struct insp_binding *binding,
     struct insp_judgement a;
     struct insp_judgement b;
     struct insp_subject s;
+    char name[CASES_NAME_SIZE];
 
-    draw_subject(d, &s);
+    draw_subject(d, &s, name);
     insp_policy_judge(binding, &s, INSP_ALL_SLOTS, &a);
     reference_judge(r, &s, INSP_ALL_SLOTS, &b, NULL);
     FUZZ_PROMISE(a.verdict == b.verdict && a.rule == b.rule);

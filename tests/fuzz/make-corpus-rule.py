@@ -14,7 +14,9 @@ TERMS = ['any', '!any', '10.0.0.0/8', '!192.0.2.1', '2001:db8::/32', '::/0',
          'port:tap0', '!set:bad', 'id:project=a', 'id:=', '10.0.0.0/33', '!']
 SERVICES = ['any', 'tcp', 'tcp/80', 'udp/5000-5999', 'sctp/36412', 'icmp',
             'icmp/8', 'icmp6/128', 'proto/47', 'arp', 'nd', 'app:tls',
-            'sni:*.example.com', 'tcp/70000', 'tcp/9-8', 'tcp/-']
+            'sni:*.example.com', 'tcp/70000', 'tcp/9-8', 'tcp/-',
+            'app:unknown', 'app:none', 'sni:Www.Example.com.', 'sni:a..b',
+            'sni:*.' + 16 * 'a.' + 'a']
 ADDRESSES = ['10.0.0.0/8', '192.0.2.1', 'fd00::1/64', '::1', '10.0.0', '/']
 
 

@@ -63,15 +63,18 @@ if command -v tshark >/dev/null; then
             "$dir/$f.tshark"
     done
     t=$dir/known.tshark
-    check "addresses" count 200 'SrcAddr: 10\.0\.0\.1$' "$t"
+    check "addresses" count 201 'SrcAddr: 10\.0\.0\.1$' "$t"
     check "IPv6 addresses" count 1 'DstAddr: fd00::2$' "$t"
-    check "ports" count 201 'DstPort: 80$' "$t"
+    check "ports" count 202 'DstPort: 80$' "$t"
     check "biflow" count 201 'Octets: 4000 \(Reverse' "$t"
     check "to the nanosecond" count 201 \
         'StartTime: Nov 22, 2025 23:59:50\.000001000 UTC' "$t"
     check "why it ended" count 201 'Flow End Reason: End of Flow detected' \
         "$t"
     check "what the firewall did" count 1 'Firewall Event: Flow denied' "$t"
+    check "a protocol's record" count 1 'ApplicationName: tls$' "$t"
+    check "the server's name in it, as CERT's element" count 1 \
+        'CERT.*Type 294: .*77 77 77 2e 65 78 61 6d 70 6c 65' "$t"
     check "the VM's name, once" count 1 'Virtual Station Name: vm-1' "$t"
     check "its interface" count 1 'Virtual Station Interface Name: tap2' "$t"
     check "its MAC" count 1 'Source Mac Address: .*52:54:00:00:00:02' "$t"
@@ -90,9 +93,11 @@ if command -v ipfixDump >/dev/null; then
     done
     d=$dir/known.dump
     check "as many records as there are" count 1 \
-        'File Stats:.* 245 Data Records' "$d"
+        'File Stats:.* 249 Data Records, 10 Template' "$d"
     check "it learns our elements from the stream" count 0 \
-        '_alienInformationElement' "$d"
+        '32473.*_alienInformationElement' "$d"
+    check "a protocol's record" count 1 'inspectAppRecord : .*tls$' "$d"
+    check "its fields" count 1 '^client_alpns=http/1.1$' "$d"
     check "their names and values" count 201 'inspectPolicyVersion : 7$' "$d"
     check "unions of private and reverse ones" count 201 \
         'reverseInspectRetransmittedPackets : 0$' "$d"

@@ -15,7 +15,7 @@
 static struct insp_ipfix_writer *writer;
 static const char *sensor;
 static bool json;
-static uint8_t buffer[1 << 16];
+static uint8_t buffer[1 << 17];
 static struct insp_put put;
 
 static void
@@ -65,6 +65,33 @@ known_ports(struct insp_port ports[2])
     }
 }
 
+/* What a client says of itself, some of it in elements of its own. */
+static struct insp_values *
+known_values(void)
+{
+    static const struct {
+        enum insp_app_field field;
+        const char *text;
+    } texts[] = {
+        { INSP_FIELD_TLS_SNI, "www.example.org" },
+        { INSP_FIELD_TLS_VERSION, "TLS 1.3" },
+        { INSP_FIELD_TLS_CLIENT_ALPNS, "h2" },
+        { INSP_FIELD_TLS_CLIENT_ALPNS, "http/1.1" },
+    };
+    struct insp_value v = { .field = INSP_FIELD_TLS_CIPHER_NUMBER,
+                            .number = 0x1301 };
+    uint8_t bytes[256];
+    size_t size = insp_value_put(bytes, sizeof bytes, &v);
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(texts); i++) {
+        v = (struct insp_value){ .field = texts[i].field,
+                                 .bytes = (const uint8_t *) texts[i].text,
+                                 .size = strlen(texts[i].text) };
+        size += insp_value_put(bytes + size, sizeof bytes - size, &v);
+    }
+    return insp_values_tidy(INSP_APP_TLS, false, bytes, size);
+}
+
 static void
 known(unsigned int n)
 {
@@ -86,6 +113,13 @@ known(unsigned int n)
         r.conn.addr[1][15] = 2;
         r.conn.verdict = INSP_VERDICT_DROP;
         add(&r, both);
+
+        some_ordinary(&r, 0);
+        r.type = INSP_RECORD_APP;
+        r.conn.app = INSP_APP_TLS;
+        r.app.values = known_values();
+        add(&r, both);
+        insp_record_uninit(&r);
 
         memset(&r, 0, sizeof r);
         r.type = INSP_RECORD_REMAINDER;
@@ -130,7 +164,8 @@ anything(uint64_t seed, unsigned int n)
         some_record(&seed, &r);
         some_port(&seed, &ports[0], 1);
         some_port(&seed, &ports[1], 2);
-        add(&r, some_port_ids(&r) ? both : none);
+        add(&r, insp_record_port_ids(&r) ? both : none);
+        insp_record_uninit(&r);
     }
 }
 

@@ -12,12 +12,15 @@ unit_programs = \
 	tests/unit/test-base \
 	tests/unit/test-config \
 	tests/unit/test-cursor \
+	tests/unit/test-dialog \
 	tests/unit/test-engine \
+	tests/unit/test-finish \
 	tests/unit/test-flight \
 	tests/unit/test-flow \
 	tests/unit/test-ipfix \
 	tests/unit/test-json \
 	tests/unit/test-judge \
+	tests/unit/test-metadata \
 	tests/unit/test-packet \
 	tests/unit/test-policy \
 	tests/unit/test-purity \
@@ -25,6 +28,7 @@ unit_programs = \
 	tests/unit/test-redirect \
 	tests/unit/test-refuse \
 	tests/unit/test-rule \
+	tests/unit/test-stream \
 	tests/unit/test-uplink \
 	tests/unit/stress-flight \
 	tests/unit/stress-table
@@ -33,6 +37,7 @@ CLEANFILES += $(unit_programs) $(unit_programs:=.log)
 
 noinst_HEADERS += \
 	tests/unit/frames.h \
+	tests/unit/hellos.h \
 	tests/unit/judge-cases.h \
 	tests/unit/judge-reference.h \
 	tests/unit/pcap.h \
@@ -41,7 +46,8 @@ noinst_HEADERS += \
 	tests/unit/rig.h \
 	tests/unit/specs.h \
 	tests/unit/talk.h \
-	tests/unit/unit.h
+	tests/unit/unit.h \
+	tests/unit/windows.h
 
 tests_unit_test_policy_SOURCES = \
 	tests/unit/judge-reference.c \

@@ -2,7 +2,8 @@
  * ============
  *
  * Policies and packets at random, from pools so small that matches are
- * common and that rules contradict, nest and overlap.  What is drawn comes
+ * common and that rules contradict, nest and overlap (server names, too: one
+ * below the other, alone and with "*.").  What is drawn comes
  * from a generator of random numbers or from the bytes of a fuzzer.
  *
  * Above:    tests/unit/test-policy.c, tests/fuzz/fuzz-rule.c.
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/app.h"
 #include "rule/policy.h"
 
 #define CASES_PORTS 6
@@ -196,12 +198,72 @@ draw_l4_port(struct draw *d)
     return (uint16_t) (draw(d, 8) ? draw(d, 10) : 65535 - draw(d, 300));
 }
 
+#define CASES_NAME_SIZE (INSP_APP_NAME_MAX + 2)
+
+/* Up to four labels of three; now and then as many as a "*." takes, one less
+ * or one more, or as many bytes as a name has at most, or one more. */
+static inline void
+draw_name(struct draw *d, char name[CASES_NAME_SIZE])
+{
+    static const char *const labels[] = { "a", "b", "cc" };
+    unsigned int n = 1 + draw(d, 4);
+    size_t size;
+
+    switch (draw(d, 24)) {
+    case 0: n = INSP_SNI_LABELS - 1 + draw(d, 3); break;
+    case 1:
+        n = 2;
+        size = INSP_APP_NAME_MAX - 4 + draw(d, 2);
+        memset(name, 'a', size);
+        name[size] = '\0';
+        strcat(name, ".cc");
+        return;
+    }
+    name[0] = '\0';
+    for (unsigned int i = 0; i < n; i++) {
+        strcat(name, i ? "." : "");
+        strcat(name, labels[n > 4 ? 0 : draw(d, 3)]);
+    }
+}
+
+static inline uint8_t
+draw_app(struct draw *d)
+{
+    static const uint8_t apps[] = {
+        INSP_APP_UNKNOWN, INSP_APP_TLS, INSP_APP_TLS,
+        INSP_APP_DNS,     INSP_APP_GRE, INSP_N_APPS - 1,
+    };
+
+    return apps[draw(d, sizeof apps)];
+}
+
+static inline void
+draw_sni(struct draw *d, struct insp_service *s)
+{
+    char name[CASES_NAME_SIZE + 2] = "*.";
+    bool below = draw(d, 2);
+    unsigned int n_labels = 1;
+
+    s->kind = INSP_SERVICE_SNI;
+    do {
+        draw_name(d, name + 2);
+    } while (strlen(name) > INSP_APP_NAME_MAX);
+    for (const char *c = name + 2; *c; c++) {
+        n_labels += *c == '.';
+    }
+    below &= n_labels <= INSP_SNI_LABELS;
+    s->text = strdup(name + (below ? 0 : 2));
+    if (!s->text) {
+        abort();
+    }
+}
+
 static inline void
 draw_service(struct draw *d, struct insp_service *s)
 {
     static const uint8_t protos[] = { 6, 6, 17, 132 };
 
-    switch (draw(d, 12)) {
+    switch (draw(d, 15)) {
     case 0: s->kind = INSP_SERVICE_ANY; break;
     case 1: s->kind = INSP_SERVICE_ARP; break;
     case 2: s->kind = INSP_SERVICE_ND; break;
@@ -217,9 +279,12 @@ draw_service(struct draw *d, struct insp_service *s)
         s->last = (uint16_t) (draw(d, 2) ? s->first : 255);
         break;
     case 6:
-        s->kind = draw(d, 2) ? INSP_SERVICE_APP : INSP_SERVICE_SNI;
-        s->text = draw_text(d, "tls", 2);
+    case 7:
+        s->kind = INSP_SERVICE_APP;
+        s->app = draw_app(d);
         break;
+    case 8:
+    case 9: draw_sni(d, s); break;
     default:
         s->kind = INSP_SERVICE_PORTS;
         s->proto = protos[draw(d, sizeof protos)];
@@ -306,10 +371,31 @@ draw_end(struct draw *d, struct insp_subject_end *e)
     }
 }
 
+/* What is known of a packet's connection, whatever its kind. */
 static inline void
-draw_subject(struct draw *d, struct insp_subject *s)
+draw_learnt(struct draw *d, struct insp_subject *s, char name[CASES_NAME_SIZE])
+{
+    if (draw(d, 4)) {
+        s->app = draw_app(d);
+    }
+    switch (draw(d, 8)) {
+    case 0: return;
+    case 1: name[0] = '\0'; break;
+    case 2:
+        snprintf(name, CASES_NAME_SIZE, "%s", draw(d, 2) ? ".a" : "b..a");
+        break;
+    default: draw_name(d, name);
+    }
+    s->name = name;
+}
+
+/* 'name' is lent to the subject. */
+static inline void
+draw_subject(struct draw *d, struct insp_subject *s,
+             char name[CASES_NAME_SIZE])
 {
     memset(s, 0, sizeof *s);
+    draw_learnt(d, s, name);
     draw_end(d, &s->source);
     draw_end(d, &s->destination);
     s->proto = draw_proto(d);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "app/app.h"
+
 static const struct insp_port *
 port_of(const struct reference *r, uint32_t id)
 {
@@ -124,6 +126,21 @@ matches_end(const struct reference *r, const struct insp_term *terms, size_t n,
     return matches;
 }
 
+/* "a.b", or "*.b", which is what ends in ".b". */
+static bool
+names_server(const char *text, const char *name)
+{
+    size_t size = name ? strlen(name) : 0;
+    size_t n = strlen(text);
+
+    if (!size || size > INSP_APP_NAME_MAX) {
+        return false;
+    }
+    return text[0] == '*'
+               ? size >= n - 1 && !strcmp(name + size - (n - 1), text + 1)
+               : !strcmp(name, text);
+}
+
 static bool
 names_service(const struct insp_service *service, const struct insp_subject *s)
 {
@@ -139,8 +156,8 @@ names_service(const struct insp_service *service, const struct insp_subject *s)
     case INSP_SERVICE_PROTO: return ip && s->proto == service->proto;
     case INSP_SERVICE_ARP: return s->kind == INSP_SUBJECT_ARP;
     case INSP_SERVICE_ND: return s->kind == INSP_SUBJECT_ND;
-    case INSP_SERVICE_APP:
-    case INSP_SERVICE_SNI: break;
+    case INSP_SERVICE_APP: return ip && s->app == service->app;
+    case INSP_SERVICE_SNI: return ip && names_server(service->text, s->name);
     }
     return false;
 }
@@ -188,6 +205,8 @@ matches(const struct reference *r, const struct insp_rule *rule, bool from_vm,
         .destination = s->source,
         .kind = s->kind,
         .proto = s->proto,
+        .app = s->app,
+        .name = s->name,
     };
 
     if (from_vm ? !a : !b) {

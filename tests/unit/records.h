@@ -5,7 +5,8 @@
  *
  * Above:    test-json.c, test-ipfix.c, test-uplink.c.   Below:  lib/export/.
  * Threads:  one.
- * Memory:   the caller's.
+ * Memory:   the caller's, who frees what a record owns by
+ *           insp_record_uninit().
  * Time:     none.
  * Fails:    never.
  */
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 
 #include "export/json.h"
+#include "record/app-fields.h"
 #include "record/record.h"
 
 static inline uint64_t
@@ -171,6 +173,92 @@ some_connection(uint64_t *state, struct insp_record_connection *c)
     c->end_reason = (uint8_t) (some_random(state) % (INSP_N_ENDS + 1));
     c->verdict = (uint8_t) (some_random(state) % 5);
     c->intra_host = some_random(state) & 1;
+    c->app = (uint8_t) (some_random(state) % (INSP_N_APPS + 2));
+}
+
+/* A value for 'field', whatever its kind; 'text' is where its bytes go. */
+static inline void
+some_value(uint64_t *state, enum insp_app_field field, char text[512],
+           struct insp_value *v)
+{
+    static const char *const keys[] = { "A=", "B=", "\xff\"=", "=", "" };
+    uint8_t kind = insp_app_fields[field].kind;
+
+    *v = (struct insp_value){ .field = field, .bytes = (uint8_t *) text };
+    if (some_random(state) % 16 == 0) {
+        v->size = some_random(state) % 512;
+        for (size_t i = 0; i < v->size; i++) {
+            text[i] = (char) some_random(state);
+        }
+    } else if (kind == INSP_VALUE_GROUP) {
+        const char *key = keys[some_random(state) % INSP_ARRAY_SIZE(keys)];
+
+        strcpy(text, key);
+        some_text(state, text + strlen(key), 64);
+        v->size = strlen(text);
+    } else {
+        some_text(state, text, 64);
+        if (some_random(state) % 4 == 0) {
+            strcat(text, ",\\n\\");
+        }
+        v->size = strlen(text);
+    }
+    switch (kind) {
+    case INSP_VALUE_UINT: v->number = some_number(state, 64); break;
+    case INSP_VALUE_BOOL: v->number = some_number(state, 2); break;
+    case INSP_VALUE_TIME:
+        v->number =
+            some_random(state) % 4 ? some_time(state) : some_number(state, 64);
+        if (some_random(state) & 1) {
+            v->number -= v->number % 1000000000;
+        }
+        break;
+    case INSP_VALUE_IP:
+    case INSP_VALUE_IPS:
+    case INSP_VALUE_MAC:
+        v->size = kind == INSP_VALUE_MAC ? 6 : some_random(state) & 1 ? 4 : 16;
+        for (size_t i = 0; i < v->size; i++) {
+            text[i] = (char) some_number(state, 8);
+        }
+        if (some_random(state) % 8 == 0) {
+            memset(text, 0, v->size);
+        } else if (some_random(state) % 8 == 0) {
+            v->size = 7;
+        }
+        break;
+    default: break;
+    }
+}
+
+/* Values of any protocol that has rows, in any order, tidied. */
+static inline struct insp_values *
+some_values(uint64_t *state)
+{
+    enum {
+        ROOM = 16384
+    };
+    uint8_t *bytes = malloc(ROOM);
+    struct insp_values *values;
+    struct insp_app_rows rows;
+    enum insp_app app;
+    size_t size = 0, n;
+
+    do {
+        app = (enum insp_app)(some_random(state) % INSP_N_APPS_READ);
+        rows = insp_app_rows(app);
+    } while (!rows.n);
+    n = some_random(state) % (some_random(state) % 64 == 0 ? 400 : 40);
+    for (size_t i = 0; i < n; i++) {
+        unsigned int field = rows.first + some_random(state) % rows.n;
+        struct insp_value v;
+        char text[512];
+
+        some_value(state, (enum insp_app_field) field, text, &v);
+        size += insp_value_put(bytes + size, ROOM - size, &v);
+    }
+    values = insp_values_tidy(app, some_random(state) % 4 == 0, bytes, size);
+    free(bytes);
+    return values;
 }
 
 /* Any record that has a line, of inspector 1 to 3, with port ids 0 to 3. */
@@ -180,7 +268,7 @@ some_record(uint64_t *state, struct insp_record *r)
     memset(r, 0, sizeof *r);
     r->inspector = (uint32_t) (1 + some_random(state) % 3);
     r->time_ns = some_time(state);
-    switch (some_random(state) % 6) {
+    switch (some_random(state) % 8) {
     case 0:
         r->type = INSP_RECORD_REMAINDER;
         r->remainder.start_ns = some_time(state);
@@ -217,20 +305,20 @@ some_record(uint64_t *state, struct insp_record *r)
         r->loss.bytes = some_number(state, 64);
         r->loss.since_ns = some_time(state);
         break;
+    case 3:
+    case 4:
+        r->type = INSP_RECORD_APP;
+        some_connection(state, &r->conn);
+        memset(r->conn.packets, 0, sizeof r->conn.packets);
+        memset(r->conn.bytes, 0, sizeof r->conn.bytes);
+        r->conn.icmp_type = r->conn.icmp_code = 0;
+        r->app.values = some_values(state);
+        break;
     default:
         r->type = INSP_RECORD_CONNECTION;
         some_connection(state, &r->conn);
         break;
     }
-}
-
-/* The port ids of a record, or NULL. */
-static inline const uint32_t *
-some_port_ids(const struct insp_record *r)
-{
-    return r->type == INSP_RECORD_CONNECTION  ? r->conn.port_id
-           : r->type == INSP_RECORD_REMAINDER ? r->remainder.port_id
-                                              : NULL;
 }
 
 /* An ordinary TCP connection from 10.0.0.1:40000 to 10.0.0.2:80. */

@@ -224,7 +224,7 @@ talk_end(struct talk *t)
     struct insp_dialogs_stats stats;
 
     insp_dialog_name(t->dialogs, t->conn, t->name);
-    insp_dialog_end(t->dialogs, t->conn, 0);
+    insp_dialog_end(t->dialogs, t->conn);
     t->app = (enum insp_app) INSP_READ(t->conn->app);
     talk_take(t);
     insp_dialogs_get_stats(t->dialogs, &stats);

@@ -567,15 +567,20 @@ test_cross_checks(void)
     UNIT_STR_EQ(faults.text, "slot: must be set; input_port: must be set");
 }
 
-/* Nobody reads protocols yet: such a rule is taken, and said to be idle. */
+/* Protocols and server names are services like others; a protocol that there
+ * is none of is a fault of the row, not a rule that matches nothing. */
 static void
-test_unread_services(void)
+test_learnt_services(void)
 {
-    CU_ASSERT(RULE({ "service", "app:tls" }, { "service", "tcp/443" }));
+    CU_ASSERT(RULE({ "service", "app:tls" }, { "service", "tcp/443" },
+                   { "service", "sni:*.Example.com" }));
     UNIT_STR_EQ(faults.text, "");
-    UNIT_STR_EQ(warnings.text, "service 'app:tls': matches nothing: "
-                               "protocols are not read in this version");
-    CU_ASSERT(RULE({ "service", "tcp/443" }));
+    UNIT_STR_EQ(warnings.text, "");
+    CU_ASSERT(!RULE({ "service", "app:https" }));
+    UNIT_EQ(faults.n, 1);
+    CU_ASSERT(strstr(faults.text, "service 'app:https': no such protocol: "
+                                  "there are http, http2, ")
+              == faults.text);
     UNIT_STR_EQ(warnings.text, "");
 }
 
@@ -817,7 +822,7 @@ UNIT_MAIN("config",
           UNIT_TEST(test_lists),
           UNIT_TEST(test_long_lists),
           UNIT_TEST(test_cross_checks),
-          UNIT_TEST(test_unread_services),
+          UNIT_TEST(test_learnt_services),
           UNIT_TEST(test_function),
           UNIT_TEST(test_function_faults),
           UNIT_TEST(test_set),

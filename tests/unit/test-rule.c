@@ -6,17 +6,20 @@
  *
  * Mutations that make it fail: any change of a fault's text; 'n > max' to
  * 'n >= max' in parse_number(); leaving out clear_host_bits(), the refusal of
- * mapped addresses, or the bound of a name in parse.c; a wrong row in
- * actions_of() of rule.c. */
+ * mapped addresses, or the bound of a name in parse.c; a server name that
+ * keeps its final dot; a wrong row in actions_of() of rule.c. */
 
 #include <stdlib.h>
 
+#include "app/app.h"
 #include "packet/packet.h"
 #include "rule/rule.h"
 #include "unit.h"
 
 #define NAME63                                                                \
     "a23456789012345678901234567890123456789012345678901234567890123"
+#define NAME59   "a2345678901234567890123456789012345678901234567890123456789"
+#define LABELS16 "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p"
 #define TERM_ELSE                                                             \
     "not any, an address or prefix, a MAC, iface:ID, vm:UUID, port:NAME, "    \
     "set:NAME or id:KEY=VALUE"
@@ -228,9 +231,18 @@ test_services(void)
         { "proto/0", "proto/0" },
         { "proto/255", "proto/255" },
         { "app:TLS", "app:tls" },
-        { "app:http-2_x", "app:http-2_x" },
+        { "app:unknown", "app:unknown" },
+        { "app:BitTorrent-DHT", "app:bittorrent-dht" },
         { "sni:Example.COM", "sni:example.com" },
+        { "sni:example.com.", "sni:example.com" },
+        { "sni:localhost", "sni:localhost" },
+        { "sni:_a-1.b-", "sni:_a-1.b-" },
         { "sni:*.example.com", "sni:*.example.com" },
+        { "sni:*.COM.", "sni:*.com" },
+        { "sni:*." LABELS16, "sni:*." LABELS16 },
+        { "sni:a." LABELS16, "sni:a." LABELS16 },
+        { "sni:*." NAME63 "." NAME63 "." NAME63 "." NAME59,
+          "sni:*." NAME63 "." NAME63 "." NAME63 "." NAME59 },
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -273,6 +285,42 @@ test_service_members(void)
     CU_ASSERT(insp_service_parse("proto/47", "service", &s, &faults));
     UNIT_EQ(s.kind, INSP_SERVICE_PROTO);
     UNIT_EQ(s.proto, 47);
+    CU_ASSERT(insp_service_parse("app:Tls", "service", &s, &faults));
+    UNIT_EQ(s.kind, INSP_SERVICE_APP);
+    UNIT_EQ(s.app, INSP_APP_TLS);
+    CU_ASSERT_PTR_NULL(s.text);
+    CU_ASSERT(insp_service_parse("sni:*.A.b.", "service", &s, &faults));
+    UNIT_EQ(s.kind, INSP_SERVICE_SNI);
+    UNIT_EQ(s.app, INSP_APP_NONE);
+    UNIT_STR_EQ(s.text, "*.a.b");
+    insp_service_uninit(&s);
+}
+
+/* Every protocol that there is can be named; of what is none it is said what
+ * there is, first what begins like it. */
+static void
+test_apps(void)
+{
+    struct insp_faults faults;
+    struct insp_service s;
+    char text[64];
+
+    insp_faults_init(&faults);
+    for (int app = INSP_APP_UNKNOWN; app < INSP_N_APPS; app++) {
+        snprintf(text, sizeof text, "app:%s", insp_app_word(app));
+        CU_ASSERT(insp_service_parse(text, "service", &s, &faults));
+        UNIT_EQ(s.app, app);
+    }
+    UNIT_STR_EQ(faults.text, "");
+    CU_ASSERT(!insp_service_parse("app:Kerberos", "service", &s, &faults));
+    snprintf(text, sizeof text, ", ... (%d in all)",
+             INSP_N_APPS - INSP_APP_UNKNOWN);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, text));
+    text[0] = '\0';
+    CU_ASSERT(strstr(faults.text,
+                     "service 'app:Kerberos': no such protocol: "
+                     "there are krb5, kafka, unknown, tls, ") == faults.text);
+    UNIT_EQ(faults.n, 1);
 }
 
 static void
@@ -307,12 +355,24 @@ test_service_faults(void)
         { "app:", "service 'app:': not app:PROTOCOL" },
         { "app:a.b", "service 'app:a.b': not app:PROTOCOL" },
         { "app:a\nb", "service 'app:a?b': not app:PROTOCOL" },
+        { "app:" NAME63 "4", "service 'app:" NAME63 "4': not app:PROTOCOL" },
         { "sni:", "service 'sni:': not sni:SERVER-NAME" },
         { "sni:*", "service 'sni:*': not sni:SERVER-NAME" },
         { "sni:*.", "service 'sni:*.': not sni:SERVER-NAME" },
         { "sni:a..b", "service 'sni:a..b': not sni:SERVER-NAME" },
         { "sni:a.*.b", "service 'sni:a.*.b': not sni:SERVER-NAME" },
         { "sni:a/b", "service 'sni:a/b': not sni:SERVER-NAME" },
+        { "sni:.", "service 'sni:.': not sni:SERVER-NAME" },
+        { "sni:.a", "service 'sni:.a': not sni:SERVER-NAME" },
+        { "sni:*..", "service 'sni:*..': not sni:SERVER-NAME" },
+        { "sni:*..a", "service 'sni:*..a': not sni:SERVER-NAME" },
+        { "sni:a..", "service 'sni:a..': not sni:SERVER-NAME" },
+        { "sni:-a", "service 'sni:-a': not sni:SERVER-NAME" },
+        { "sni:*." NAME63 "." NAME63 "." NAME63 "." NAME59 "2",
+          "service 'sni:*." NAME63 ".a234567890': more than 253 bytes behind "
+          "'sni:'" },
+        { "sni:*.q." LABELS16,
+          "service 'sni:*.q." LABELS16 "': more than 16 labels behind '*.'" },
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -418,7 +478,7 @@ test_clone(void)
     CU_ASSERT(
         insp_term_parse("!10.0.0.1", "source", &rule.sources[1], &faults));
     CU_ASSERT(
-        insp_service_parse("app:tls", "service", &rule.services[0], &faults));
+        insp_service_parse("sni:a.b", "service", &rule.services[0], &faults));
     CU_ASSERT(insp_rule_clone(&copy, &rule));
     insp_rule_uninit(&rule);
     UNIT_EQ(rule.n_sources, 0);
@@ -432,7 +492,7 @@ test_clone(void)
     insp_term_print(&copy.sources[1], text, sizeof text);
     UNIT_STR_EQ(text, "!10.0.0.1");
     insp_service_print(&copy.services[0], text, sizeof text);
-    UNIT_STR_EQ(text, "app:tls");
+    UNIT_STR_EQ(text, "sni:a.b");
     insp_rule_uninit(&copy);
     insp_rule_uninit(&copy);
 }
@@ -455,5 +515,6 @@ test_words(void)
 UNIT_MAIN("rule", UNIT_TEST(test_terms), UNIT_TEST(test_term_members),
           UNIT_TEST(test_term_faults), UNIT_TEST(test_quote),
           UNIT_TEST(test_services), UNIT_TEST(test_service_members),
-          UNIT_TEST(test_service_faults), UNIT_TEST(test_addresses),
-          UNIT_TEST(test_check), UNIT_TEST(test_clone), UNIT_TEST(test_words))
+          UNIT_TEST(test_apps), UNIT_TEST(test_service_faults),
+          UNIT_TEST(test_addresses), UNIT_TEST(test_check),
+          UNIT_TEST(test_clone), UNIT_TEST(test_words))

@@ -586,9 +586,9 @@ test_flapping(void)
     push_connections(&f, 0, 10);
     f.server->says_yes = false;
     for (until = now_ns() + 1500000000;
-         now_ns() < until
-         || (f.server->n_accepted < 3
-             && now_ns() < until + PATIENCE * UINT64_C(1500000000));) {
+         now_ns() < until ||
+         (f.server->n_accepted < 3 &&
+          now_ns() < until + PATIENCE * UINT64_C(1500000000));) {
         turn(&f);
         if (f.server->tls && f.server->sensor[0]) {
             f.server->sensor[0] = '\0';
@@ -964,6 +964,49 @@ test_threads(void)
     end(&f);
 }
 
+/* Records of protocols share their values between uplinks: each arrives at the
+ * one that takes them, the other one drops all but its last hundred, and a
+ * record that is nothing is not sent.  (Leaks are for the sanitizer to find.)
+ * Mutation: do not take a reference in insp_uplink_push(). */
+static void
+test_protocols(void)
+{
+    enum {
+        N = 3000
+    };
+    struct insp_uplink_config configs[2];
+    struct insp_uplink_status s[2];
+    struct fixture f;
+    uint64_t state = 21;
+
+    begin(&f);
+    configs[0] = configs[1] = f.config;
+    strcpy(configs[1].name, "nobody");
+    strcpy(configs[1].host, "127.0.0.2");
+    configs[1].port = 1;
+    configs[1].queue_limit = 100;
+    insp_drain_set_uplinks(f.drain, configs, 2);
+    run(&f, UNTIL_ACTIVE, 0, 2000);
+    push_port(&f, 1, false);
+    for (unsigned int i = 0; i <= N; i++) {
+        struct insp_record r;
+
+        some_ordinary(&r, i);
+        r.type = INSP_RECORD_APP;
+        r.app.values = i ? some_values(&state) : NULL;
+        push(&f, &r);
+    }
+    run(&f, UNTIL_RECEIVED, N, 5000);
+    UNIT_EQ(f.server->n_records, N);
+    UNIT_EQ(f.server->bad, 0);
+    UNIT_EQ(insp_drain_get_status(f.drain, s, 2), 2);
+    UNIT_EQ(s[0].produced, N);
+    UNIT_EQ(s[0].sent, N);
+    UNIT_EQ(s[1].dropped, N - 100);
+    UNIT_EQ(s[1].queued, 100);
+    end(&f);
+}
+
 UNIT_MAIN("uplink", UNIT_TEST(test_ipfix), UNIT_TEST(test_json),
           UNIT_TEST(test_tls12), UNIT_TEST(test_wrong_ca),
           UNIT_TEST(test_wrong_host), UNIT_TEST(test_host_name),
@@ -973,5 +1016,5 @@ UNIT_MAIN("uplink", UNIT_TEST(test_ipfix), UNIT_TEST(test_json),
           UNIT_TEST(test_comes_back), UNIT_TEST(test_broken_in_flight),
           UNIT_TEST(test_overflow), UNIT_TEST(test_slow_reader),
           UNIT_TEST(test_detached_port), UNIT_TEST(test_replaced_certificate),
-          UNIT_TEST(test_configuration), UNIT_TEST(test_destroy_sends),
-          UNIT_TEST(test_threads))
+          UNIT_TEST(test_protocols), UNIT_TEST(test_configuration),
+          UNIT_TEST(test_destroy_sends), UNIT_TEST(test_threads))

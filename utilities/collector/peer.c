@@ -200,10 +200,7 @@ static void
 write_record(struct collector_peer *p, const struct insp_record *r,
              struct collector_output *output)
 {
-    const uint32_t *ids = r->type == INSP_RECORD_CONNECTION ? r->conn.port_id
-                          : r->type == INSP_RECORD_REMAINDER
-                              ? r->remainder.port_id
-                              : NULL;
+    const uint32_t *ids = insp_record_port_ids(r);
     const struct insp_port *ports[2] = { NULL, NULL };
     struct insp_put put = collector_output_begin(output);
 

@@ -166,6 +166,7 @@ INSPECTOR):\n\
                             which rules match such a packet, slot by slot,\n\
                             and what becomes of it\n\
     sport=N dport=N icmp_type=N src_mac=MAC dst_mac=MAC\n\
+    app=PROTOCOL sni=NAME     what its connection is known to speak\n\
   flows [--limit=N] [--sort]  connections now; --sort: the largest first\n\
   top [--interval=SECS] [-n N | --once]\n\
                             the busiest connections, again and again\n\

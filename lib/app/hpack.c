@@ -1,0 +1,451 @@
+/* How it works
+ * ------------
+ *
+ * A header block is a row of representations (RFC 7541, section 6):
+ *
+ *     form and number | number ... | [name] | [value]
+ *
+ * which a machine reads byte by byte, because frames may cut it anywhere.
+ *
+ * Tables.  An index counts from the entry that was put in last, and eviction
+ * removes from the other end: so neither sizes nor eviction need be followed
+ * to know what an index means.  What the sender has evicted it does not name;
+ * an entry that is larger than the whole table empties it (section 4.4), and
+ * counting it here does not move what comes later.
+ *
+ * Strings are decoded only when they are wanted: names that stand there in
+ * full, and values of headers that records want.
+ *
+ * Huffman.  The code of Appendix B is canonical: codes of one length are
+ * consecutive, in the order of their symbols.  Two short tables are therefore
+ * all it takes: how many codes there are of each length, and the symbols in
+ * the order of their codes.
+ */
+
+#include "app/hpack.h"
+
+_Static_assert(sizeof(struct insp_hpack) <= 2048, "must be a small block");
+_Static_assert(INSP_HPACK_ENTRIES *(INSP_HPACK_VALUE_MAX + 2) <= UINT16_MAX,
+               "places in a ring must not come round among kept entries");
+
+enum step {
+    STEP_FORM,
+    STEP_NUMBER, /* Of the form. */
+    STEP_NAME_FORM,
+    STEP_NAME_NUMBER,
+    STEP_NAME,
+    STEP_VALUE_FORM,
+    STEP_VALUE_NUMBER,
+    STEP_VALUE,
+};
+
+enum form {
+    FORM_INDEXED,    /* Section 6.1. */
+    FORM_INDEXING,   /* 6.2.1. */
+    FORM_LITERAL,    /* 6.2.2 and 6.2.3. */
+    FORM_TABLE_SIZE, /* 6.3. */
+};
+
+#define STATIC_ENTRIES 61
+
+/* ------------------------------------------------------------------------ */
+/* Huffman code. */
+
+#define CODE_BITS_MAX 30
+
+static const uint8_t codes_of_length[CODE_BITS_MAX + 1] = {
+    0, 0, 0, 0, 0, 10, 26, 32, 6,  0, 5,  3,  2,  6, 2, 3,
+    0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 3,
+};
+
+static const uint8_t symbols[256] = {
+    48,  49,  50,  97,  99,  101, 105, 111, 115, 116, 32,  37,  45,  46,  47,
+    51,  52,  53,  54,  55,  56,  57,  61,  65,  95,  98,  100, 102, 103, 104,
+    108, 109, 110, 112, 114, 117, 58,  66,  67,  68,  69,  70,  71,  72,  73,
+    74,  75,  76,  77,  78,  79,  80,  81,  82,  83,  84,  85,  86,  87,  89,
+    106, 107, 113, 118, 119, 120, 121, 122, 38,  42,  44,  59,  88,  90,  33,
+    34,  40,  41,  63,  39,  43,  124, 35,  62,  0,   36,  64,  91,  93,  126,
+    94,  125, 60,  96,  123, 92,  195, 208, 128, 130, 131, 162, 184, 194, 224,
+    226, 153, 161, 167, 172, 176, 177, 179, 209, 216, 217, 227, 229, 230, 129,
+    132, 133, 134, 136, 146, 154, 156, 160, 163, 164, 169, 170, 173, 178, 181,
+    185, 186, 187, 189, 190, 196, 198, 228, 232, 233, 1,   135, 137, 138, 139,
+    140, 141, 143, 147, 149, 150, 151, 152, 155, 157, 158, 165, 166, 168, 174,
+    175, 180, 182, 183, 188, 191, 197, 231, 239, 9,   142, 144, 145, 148, 159,
+    171, 206, 215, 225, 236, 237, 199, 207, 234, 235, 192, 193, 200, 201, 202,
+    205, 210, 213, 218, 219, 238, 240, 242, 243, 255, 203, 204, 211, 212, 214,
+    221, 222, 223, 241, 244, 245, 246, 247, 248, 250, 251, 252, 253, 254, 2,
+    3,   4,   5,   6,   7,   8,   11,  12,  14,  15,  16,  17,  18,  19,  20,
+    21,  23,  24,  25,  26,  27,  28,  29,  30,  31,  127, 220, 249, 10,  13,
+    22,
+};
+
+static void
+begin_code(struct insp_hpack *h)
+{
+    h->code = h->first = 0;
+    h->offset = 0;
+    h->n_bits = 0;
+}
+
+/* One bit more; returns the symbol that it completes, -1: none yet, -2: it is
+ * none (the end-of-string code, which must not be used: section 5.2). */
+static int
+add_bit(struct insp_hpack *h, unsigned int bit)
+{
+    uint8_t shorter = codes_of_length[h->n_bits];
+    int symbol;
+
+    h->first = (h->first + shorter) << 1;
+    h->offset = (uint16_t) (h->offset + shorter);
+    h->code = h->code << 1 | bit;
+    h->n_bits++;
+    if (h->code - h->first < codes_of_length[h->n_bits]) {
+        symbol = symbols[h->offset + (h->code - h->first)];
+        begin_code(h);
+        return symbol;
+    }
+    return h->n_bits == CODE_BITS_MAX ? -2 : -1;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Tables. */
+
+static struct insp_hpack_ring *
+ring_of(struct insp_hpack *h, enum insp_http_header header)
+{
+    return header == INSP_HTTP_PATH || header == INSP_HTTP_REFERER ||
+                   header == INSP_HTTP_LOCATION
+               ? &h->paths
+               : &h->texts;
+}
+
+static void
+ring_put(struct insp_hpack_ring *ring, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        ring->bytes[ring->end++ % INSP_HPACK_TEXTS] = bytes[i];
+    }
+}
+
+/* A text is its size, in two bytes, and its bytes. */
+static void
+put_entry(struct insp_hpack *h)
+{
+    unsigned int i = h->n_entries++ % INSP_HPACK_ENTRIES;
+    struct insp_hpack_ring *ring = ring_of(h, h->header);
+    uint8_t size[2] = { (uint8_t) (h->value_size >> 8),
+                        (uint8_t) h->value_size };
+
+    h->headers[i] = h->header;
+    h->at[i] = ring->end;
+    if (h->header != INSP_HTTP_OTHER) {
+        ring_put(ring, size, sizeof size);
+        ring_put(ring, h->value, h->value_size);
+    }
+}
+
+/* The text at 'at', copied to 'value'; false: it has been overwritten. */
+static bool
+ring_get(struct insp_hpack *h, const struct insp_hpack_ring *ring, uint16_t at)
+{
+    size_t age = (uint16_t) (ring->end - at), size;
+
+    if (age < 2 || age > INSP_HPACK_TEXTS) {
+        return false;
+    }
+    size = (size_t) ring->bytes[at % INSP_HPACK_TEXTS] << 8 |
+           ring->bytes[(at + 1u) % INSP_HPACK_TEXTS];
+    if (size > age - 2 || size > INSP_HPACK_VALUE_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        h->value[i] = ring->bytes[(at + 2u + i) % INSP_HPACK_TEXTS];
+    }
+    h->value_size = (uint16_t) size;
+    return true;
+}
+
+struct static_entry {
+    uint8_t header;
+    const char *value;
+};
+
+/* Those of Appendix A that records want. */
+static const struct static_entry static_entries[STATIC_ENTRIES + 1] = {
+    [1] = { INSP_HTTP_HOST, "" },
+    [2] = { INSP_HTTP_METHOD, "GET" },
+    [3] = { INSP_HTTP_METHOD, "POST" },
+    [4] = { INSP_HTTP_PATH, "/" },
+    [5] = { INSP_HTTP_PATH, "/index.html" },
+    [8] = { INSP_HTTP_STATUS, "200" },
+    [9] = { INSP_HTTP_STATUS, "204" },
+    [10] = { INSP_HTTP_STATUS, "206" },
+    [11] = { INSP_HTTP_STATUS, "304" },
+    [12] = { INSP_HTTP_STATUS, "400" },
+    [13] = { INSP_HTTP_STATUS, "404" },
+    [14] = { INSP_HTTP_STATUS, "500" },
+    [31] = { INSP_HTTP_CONTENT_TYPE, "" },
+    [38] = { INSP_HTTP_HOST, "" },
+    [46] = { INSP_HTTP_LOCATION, "" },
+    [51] = { INSP_HTTP_REFERER, "" },
+    [54] = { INSP_HTTP_SERVER, "" },
+    [58] = { INSP_HTTP_USER_AGENT, "" },
+};
+
+/* Place of the entry with that index; -1: it was never put in, or so long ago
+ * that it is not kept. */
+static int
+entry_of(const struct insp_hpack *h, uint32_t index)
+{
+    uint32_t age = index - STATIC_ENTRIES;
+
+    return age <= h->n_entries && age <= INSP_HPACK_ENTRIES
+               ? (int) ((h->n_entries - age) % INSP_HPACK_ENTRIES)
+               : -1;
+}
+
+static enum insp_http_header
+name_of(const struct insp_hpack *h, uint32_t index)
+{
+    int i;
+
+    if (index <= STATIC_ENTRIES) {
+        return (enum insp_http_header) static_entries[index].header;
+    }
+    i = entry_of(h, index);
+    return i < 0 ? INSP_HTTP_OTHER : (enum insp_http_header) h->headers[i];
+}
+
+/* Header and value of an entry; false: it is of no interest, or not kept. */
+static bool
+get_entry(struct insp_hpack *h, uint32_t index)
+{
+    h->header = (uint8_t) name_of(h, index);
+    if (h->header == INSP_HTTP_OTHER) {
+        return false;
+    }
+    if (index <= STATIC_ENTRIES) {
+        const char *value = static_entries[index].value;
+
+        h->value_size = (uint16_t) strlen(value);
+        memcpy(h->value, value, h->value_size);
+        return true;
+    }
+    return ring_get(h, ring_of(h, (enum insp_http_header) h->header),
+                    h->at[entry_of(h, index)]);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Representations. */
+
+/* The first byte of a number, of which 'mask' are the bits (section 5.1);
+ * false: more bytes of it follow. */
+static bool
+begin_number(struct insp_hpack *h, uint8_t byte, uint8_t mask)
+{
+    h->number = byte & mask;
+    h->shift = 0;
+    return h->number < mask;
+}
+
+/* One byte more: 1: it was the last, 0: it was not, -1: too large. */
+static int
+add_to_number(struct insp_hpack *h, uint8_t byte)
+{
+    if (h->shift > 21) {
+        return -1;
+    }
+    h->number += (uint32_t) (byte & 0x7f) << h->shift;
+    h->shift = (uint8_t) (h->shift + 7);
+    return !(byte & 0x80);
+}
+
+static bool
+begin_form(struct insp_hpack *h, uint8_t byte)
+{
+    h->header = INSP_HTTP_OTHER;
+    h->name_size = 0;
+    h->value_size = 0;
+    h->step = STEP_NUMBER;
+    if (byte & 0x80) {
+        h->form = FORM_INDEXED;
+        return begin_number(h, byte, 0x7f);
+    } else if (byte & 0x40) {
+        h->form = FORM_INDEXING;
+        return begin_number(h, byte, 0x3f);
+    } else if (byte & 0x20) {
+        h->form = FORM_TABLE_SIZE;
+        return begin_number(h, byte, 0x1f);
+    }
+    h->form = FORM_LITERAL;
+    return begin_number(h, byte, 0x0f);
+}
+
+static enum insp_hpack_result
+end_number(struct insp_hpack *h)
+{
+    h->step = STEP_FORM;
+    switch ((enum form) h->form) {
+    case FORM_INDEXED:
+        if (!h->number) {
+            return INSP_HPACK_BAD;
+        }
+        return get_entry(h, h->number) ? INSP_HPACK_FIELD : INSP_HPACK_MORE;
+    case FORM_TABLE_SIZE: return INSP_HPACK_MORE;
+    case FORM_INDEXING:
+    case FORM_LITERAL:
+        h->step = h->number ? STEP_VALUE_FORM : STEP_NAME_FORM;
+        h->header = (uint8_t) name_of(h, h->number);
+        return INSP_HPACK_MORE;
+    }
+    return INSP_HPACK_BAD;
+}
+
+static void
+put_name_byte(struct insp_hpack *h, uint8_t byte)
+{
+    if (h->name_size < sizeof h->name) {
+        h->name[h->name_size] = (char) byte;
+    }
+    h->name_size = (uint8_t) INSP_MIN(h->name_size + 1u, sizeof h->name + 1);
+}
+
+static void
+put_value_byte(struct insp_hpack *h, uint8_t byte)
+{
+    if (h->value_size < INSP_HPACK_VALUE_MAX) {
+        h->value[h->value_size++] = byte;
+    }
+}
+
+static void
+put_byte(struct insp_hpack *h, uint8_t byte)
+{
+    if (h->step == STEP_NAME) {
+        put_name_byte(h, byte);
+    } else {
+        put_value_byte(h, byte);
+    }
+}
+
+/* What there is of the string, into the name or the value; false: it is not
+ * well formed. */
+static bool
+read_string(struct insp_hpack *h, struct insp_cursor *c)
+{
+    size_t n = INSP_MIN((size_t) h->left, insp_cursor_left(c));
+    const uint8_t *bytes = insp_cursor_take(c, n);
+
+    h->left -= (uint32_t) n;
+    if (!bytes || (h->step == STEP_VALUE && h->header == INSP_HTTP_OTHER)) {
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!h->is_huffman) {
+            put_byte(h, bytes[i]);
+            continue;
+        }
+        for (unsigned int bit = 8; bit-- > 0;) {
+            int symbol = add_bit(h, bytes[i] >> bit & 1);
+
+            if (symbol >= 0) {
+                put_byte(h, (uint8_t) symbol);
+            } else if (symbol == -2) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static enum insp_hpack_result
+end_string(struct insp_hpack *h)
+{
+    if (h->step == STEP_NAME) {
+        if (h->name_size <= sizeof h->name) {
+            h->header = (uint8_t) insp_http_header_of(h->name, h->name_size);
+        }
+        h->step = STEP_VALUE_FORM;
+        return INSP_HPACK_MORE;
+    }
+    h->step = STEP_FORM;
+    if (h->form == FORM_INDEXING) {
+        put_entry(h);
+    }
+    return h->header == INSP_HTTP_OTHER ? INSP_HPACK_MORE : INSP_HPACK_FIELD;
+}
+
+static bool
+begin_string(struct insp_hpack *h, uint8_t byte)
+{
+    h->is_huffman = byte & 0x80;
+    begin_code(h);
+    h->step++;
+    return begin_number(h, byte, 0x7f);
+}
+
+/* The string's size is known. */
+static enum insp_hpack_result
+end_size(struct insp_hpack *h)
+{
+    h->left = h->number;
+    h->step++;
+    return h->left ? INSP_HPACK_MORE : end_string(h);
+}
+
+/* One step, by one byte or, of a string, by as many as there are. */
+static enum insp_hpack_result
+step(struct insp_hpack *h, struct insp_cursor *c)
+{
+    int end;
+
+    switch ((enum step) h->step) {
+    case STEP_FORM:
+        return begin_form(h, insp_cursor_u8(c)) ? end_number(h)
+                                                : INSP_HPACK_MORE;
+    case STEP_NAME_FORM:
+    case STEP_VALUE_FORM:
+        return begin_string(h, insp_cursor_u8(c)) ? end_size(h)
+                                                  : INSP_HPACK_MORE;
+    case STEP_NUMBER:
+    case STEP_NAME_NUMBER:
+    case STEP_VALUE_NUMBER:
+        end = add_to_number(h, insp_cursor_u8(c));
+        if (end <= 0) {
+            return end ? INSP_HPACK_BAD : INSP_HPACK_MORE;
+        }
+        return h->step == STEP_NUMBER ? end_number(h) : end_size(h);
+    case STEP_NAME:
+    case STEP_VALUE:
+        if (!read_string(h, c)) {
+            return INSP_HPACK_BAD;
+        }
+        return h->left ? INSP_HPACK_MORE : end_string(h);
+    }
+    return INSP_HPACK_BAD;
+}
+
+enum insp_hpack_result
+insp_hpack_next(struct insp_hpack *h, struct insp_cursor *c,
+                struct insp_hpack_field *field)
+{
+    while (insp_cursor_left(c)) {
+        enum insp_hpack_result result = step(h, c);
+
+        if (result == INSP_HPACK_FIELD) {
+            field->header = (enum insp_http_header) h->header;
+            field->value = h->value;
+            field->size = h->value_size;
+        }
+        if (result != INSP_HPACK_MORE) {
+            return result;
+        }
+    }
+    return INSP_HPACK_MORE;
+}
+
+bool
+insp_hpack_is_whole(const struct insp_hpack *h)
+{
+    return h->step == STEP_FORM;
+}

@@ -1,0 +1,371 @@
+/* Dialogs: lent, given back, shared by workers; names that DNS has told.
+ * Mutations that make it fail: leave the dialog busy after reading; do not
+ * look whose a dialog is after getting hold of it; keep a name for another
+ * port; forget to give a block back; lend a dialog to who comes late; take any
+ * RST or FIN for the end; let a reader that is switched off read on. */
+
+#include <pthread.h>
+
+#include "app/names.h"
+#include "talk.h"
+
+static const char get[] = "GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+static struct insp_conn *
+make_conns(size_t n)
+{
+    struct insp_conn *conns =
+        aligned_alloc(INSP_CACHE_LINE, n * sizeof *conns);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(conns);
+    memset((void *) conns, 0, n * sizeof *conns);
+    for (size_t i = 0; i < n; i++) {
+        conns[i].key.ip_version = 4;
+        conns[i].key.proto = INSP_PROTO_TCP;
+        conns[i].key.port[0] = (uint16_t) (40000 + i);
+        conns[i].key.port[1] = 80;
+        conns[i].life = 1;
+    }
+    return conns;
+}
+
+static void
+say(struct insp_dialogs *ds, struct insp_conn *conn, uint32_t index,
+    unsigned int side, uint32_t seq, const char *text)
+{
+    struct insp_payload p = {
+        .bytes = (const uint8_t *) text,
+        .captured = strlen(text),
+        .size = strlen(text),
+        .index = index,
+        .tcp_seq = seq,
+        .now_ns = 1000000,
+    };
+
+    if (insp_dialog_wants(conn, side, (uint32_t) p.size, 0)) {
+        (void) insp_dialog_feed(ds, conn, side, &p);
+    }
+}
+
+static unsigned int
+count_events(struct insp_dialogs *ds)
+{
+    struct insp_event_report report;
+    unsigned int n = 0;
+
+    while (insp_dialogs_next(ds, &report)) {
+        n++;
+    }
+    return n;
+}
+
+static void
+test_limits(void)
+{
+    static const struct insp_dialogs_config config = { 4, 64, 4 };
+    struct insp_conn *conns = make_conns(8);
+    struct insp_dialogs_stats stats;
+    struct insp_dialogs *ds;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        say(ds, &conns[i], i, 0, 1, get);
+    }
+    insp_dialogs_get_stats(ds, &stats);
+    UNIT_EQ(stats.used, 4);
+    UNIT_EQ(stats.facts[INSP_READER_NO_DIALOG], 4);
+    UNIT_EQ(stats.connections[INSP_APP_HTTP], 4);
+    UNIT_EQ(INSP_READ(conns[7].flow[0].reads), INSP_READS_DONE);
+    UNIT_EQ(INSP_READ(conns[0].app), INSP_APP_HTTP);
+
+    /* What goes back is lent again. */
+    for (uint32_t i = 0; i < 4; i++) {
+        insp_dialog_end(ds, &conns[i]);
+    }
+    UNIT_EQ(count_events(ds), 4);
+    conns[7].life++;
+    memset((void *) conns[7].flow, 0, sizeof conns[7].flow);
+    say(ds, &conns[7], 7, 0, 1, get);
+    say(ds, &conns[7], 7, 1, 1, ok);
+    insp_dialog_end(ds, &conns[7]);
+    UNIT_EQ(count_events(ds), 1);
+    insp_dialogs_get_stats(ds, &stats);
+    UNIT_EQ(stats.used, 0);
+    UNIT_EQ(stats.used_blocks, 0);
+    insp_dialogs_destroy(ds);
+    free((void *) conns);
+}
+
+static void
+test_off(void)
+{
+    static const struct insp_dialogs_config config = { 4, 64, 4 };
+    struct insp_conn *conns = make_conns(2);
+    struct insp_dialogs *ds;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    insp_dialogs_switch(ds, INSP_APP_HTTP, false);
+    CU_ASSERT(!insp_dialogs_reads(ds, INSP_APP_HTTP));
+    say(ds, &conns[0], 0, 0, 1, get);
+    say(ds, &conns[0], 0, 1, 1, ok);
+    UNIT_EQ(INSP_READ(conns[0].app), INSP_APP_UNKNOWN);
+    insp_dialogs_switch(ds, INSP_APP_HTTP, true);
+    say(ds, &conns[1], 1, 0, 1, get);
+    UNIT_EQ(INSP_READ(conns[1].app), INSP_APP_HTTP);
+    /* Also for what is being read. */
+    insp_dialogs_switch(ds, INSP_APP_HTTP, false);
+    say(ds, &conns[1], 1, 1, 1, ok);
+    UNIT_EQ(INSP_READ(conns[1].flow[0].reads), INSP_READS_DONE);
+    UNIT_EQ(count_events(ds), 1);
+    insp_dialog_end(ds, &conns[0]);
+    insp_dialog_end(ds, &conns[1]);
+    UNIT_EQ(count_events(ds), 0);
+    insp_dialogs_destroy(ds);
+    free((void *) conns);
+}
+
+static void
+feed(struct insp_dialogs *ds, struct insp_conn *conn, unsigned int side,
+     uint32_t seq, uint32_t expected, const char *text, uint8_t flags)
+{
+    struct insp_payload p = {
+        .bytes = (const uint8_t *) text,
+        .captured = strlen(text),
+        .size = strlen(text),
+        .tcp_seq = seq,
+        .expected = expected,
+        .has_expected = true,
+        .tcp_flags = flags,
+        .now_ns = 1000000,
+    };
+
+    (void) insp_dialog_feed(ds, conn, side, &p);
+}
+
+static unsigned int
+n_used(const struct insp_dialogs *ds)
+{
+    struct insp_dialogs_stats stats;
+
+    insp_dialogs_get_stats(ds, &stats);
+    return stats.used + stats.used_blocks;
+}
+
+/* A worker that has asked whether anybody reads comes late: another one has
+ * finished meanwhile, with one side or with both. */
+static void
+test_late(void)
+{
+    static const char odd[] =
+        "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f";
+    static const struct insp_dialogs_config config = { 4, 64, 4 };
+    struct insp_conn *conns = make_conns(1);
+    struct insp_dialogs *ds;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    feed(ds, conns, 0, 9, 1, "behind", 0);
+    UNIT_EQ(n_used(ds), 2);
+    feed(ds, conns, 0, 1, 1, odd + 8, 0);
+    UNIT_EQ(INSP_READ(conns->flow[0].reads), INSP_READS_DONE);
+    UNIT_EQ(n_used(ds), 1);     /* What was kept of it is gone. */
+    feed(ds, conns, 0, 15, 15, get, 0);
+    UNIT_EQ(INSP_READ(conns->app), INSP_APP_NONE);
+    feed(ds, conns, 1, 1, 1, odd, 0);
+    UNIT_EQ(INSP_READ(conns->app), INSP_APP_UNKNOWN);
+    UNIT_EQ(n_used(ds), 0);
+    feed(ds, conns, 0, 15, 15, get, 0);
+    UNIT_EQ(n_used(ds), 0);
+    UNIT_EQ(INSP_READ(conns->app), INSP_APP_UNKNOWN);
+    UNIT_EQ(INSP_READ(conns->dialog), 0);
+    insp_dialogs_destroy(ds);
+    free((void *) conns);
+}
+
+/* What no receiver heeds must not hide what follows. */
+static void
+test_not_heeded(void)
+{
+    static const struct insp_dialogs_config config = { 4, 64, 4 };
+    struct insp_conn *conns = make_conns(3);
+    struct insp_dialogs *ds;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    /* The garbage of a keep-alive, in the place of the SYN. */
+    feed(ds, &conns[0], 0, 100, 101, "\x16", 0);
+    feed(ds, &conns[0], 0, 101, 101, get, 0);
+    UNIT_EQ(INSP_READ(conns[0].app), INSP_APP_HTTP);
+    /* A RST that is not where it would be believed, with a text. */
+    feed(ds, &conns[1], 0, 101, 101, "GET", 0);
+    feed(ds, &conns[1], 0, 90, 104, "no such port", INSP_TCP_RST);
+    feed(ds, &conns[1], 0, 104, 104, get + 3, 0);
+    UNIT_EQ(INSP_READ(conns[1].app), INSP_APP_HTTP);
+    /* A FIN of long ago. */
+    feed(ds, &conns[2], 0, 101, 101, "GET", 0);
+    feed(ds, &conns[2], 0, 90, 104, "", INSP_TCP_FIN);
+    feed(ds, &conns[2], 0, 104, 104, get + 3, 0);
+    UNIT_EQ(INSP_READ(conns[2].app), INSP_APP_HTTP);
+    for (unsigned int i = 0; i < 3; i++) {
+        insp_dialog_end(ds, &conns[i]);
+    }
+    UNIT_EQ(count_events(ds), 3);
+    UNIT_EQ(n_used(ds), 0);
+    insp_dialogs_destroy(ds);
+    free((void *) conns);
+}
+
+/* A dialog that was found by an old number is another connection's. */
+static void
+test_whose(void)
+{
+    static const struct insp_dialogs_config config = { 1, 64, 4 };
+    struct insp_conn *conns = make_conns(2);
+    struct insp_dialogs *ds;
+    uint32_t old;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    say(ds, &conns[0], 0, 0, 1, get);
+    old = INSP_READ(conns[0].dialog);
+    insp_dialog_end(ds, &conns[0]);
+    say(ds, &conns[1], 1, 0, 1, get);
+    UNIT_EQ(INSP_READ(conns[1].dialog), old);
+    atomic_store(&conns[0].dialog, old);
+    atomic_store(&conns[0].flow[1].reads, INSP_READS_ON);
+    UNIT_EQ(count_events(ds), 1);
+    say(ds, &conns[0], 0, 1, 1, ok);
+    UNIT_EQ(count_events(ds), 0);
+    insp_dialog_end(ds, &conns[1]);
+    UNIT_EQ(count_events(ds), 1);
+    insp_dialogs_destroy(ds);
+    free((void *) conns);
+}
+
+#define N_CONNS 64
+#define ROUNDS  300
+
+struct stress {
+    struct insp_dialogs *ds;
+    struct insp_conn *conns;
+    pthread_barrier_t barrier;
+    unsigned int side;
+};
+
+static void *
+stress_main(void *stress_)
+{
+    struct stress *s = stress_;
+    unsigned int side = __atomic_fetch_add(&s->side, 1, __ATOMIC_RELAXED);
+
+    for (unsigned int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&s->barrier);
+        for (uint32_t i = 0; i < N_CONNS; i++) {
+            uint32_t at = side < 2 ? i : N_CONNS - 1 - i;
+
+            /* The third speaks for both sides. */
+            say(s->ds, &s->conns[at], at, side < 2 ? side : i & 1,
+                1 + (side == 2) * 1000, side % 2 ? ok : get);
+        }
+        pthread_barrier_wait(&s->barrier);
+    }
+    return NULL;
+}
+
+static void
+test_workers(void)
+{
+    static const struct insp_dialogs_config config = { 40, 256, 16 };
+    struct stress s = { .side = 0 };
+    struct insp_dialogs_stats stats;
+    pthread_t threads[3];
+    unsigned int n = 0;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &s.ds), 0);
+    s.conns = make_conns(N_CONNS);
+    pthread_barrier_init(&s.barrier, NULL, 4);
+    for (unsigned int i = 0; i < 3; i++) {
+        pthread_create(&threads[i], NULL, stress_main, &s);
+    }
+    for (unsigned int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&s.barrier);
+        n += count_events(s.ds);        /* While they work. */
+        pthread_barrier_wait(&s.barrier);
+        for (uint32_t i = 0; i < N_CONNS; i++) {
+            insp_dialog_end(s.ds, &s.conns[i]);
+            memset((void *) s.conns[i].flow, 0, sizeof s.conns[i].flow);
+            atomic_store(&s.conns[i].app, 0);
+            s.conns[i].life++;
+        }
+        n += count_events(s.ds);
+    }
+    for (unsigned int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    insp_dialogs_get_stats(s.ds, &stats);
+    UNIT_EQ(stats.used, 0);
+    UNIT_EQ(stats.used_blocks, 0);
+    CU_ASSERT(n > ROUNDS);
+    printf("# %u events, %llu packets found the dialog busy\n", n,
+           (unsigned long long) stats.facts[INSP_READER_BUSY]);
+    pthread_barrier_destroy(&s.barrier);
+    insp_dialogs_destroy(s.ds);
+    free((void *) s.conns);
+}
+
+static struct insp_name_key
+name_key(unsigned int i)
+{
+    struct insp_name_key key = { .port_id = 1 + i % 3 };
+
+    memcpy(key.server, &i, sizeof i);
+    key.client[15] = 1;
+    return key;
+}
+
+static void
+test_names(void)
+{
+    static const struct insp_hash_key secret = { { 1, 2, 3, 5 } };
+    char name[INSP_APP_NAME_MAX + 1], text[32];
+    struct insp_name_key key = name_key(7);
+    struct insp_names *names;
+    unsigned int n = 0;
+
+    CU_ASSERT_EQUAL_FATAL(insp_names_create(1024, &secret, &names), 0);
+    CU_ASSERT(!insp_names_find(names, &key, 5, name));
+    insp_names_learn(names, &key, "a.example", 9, 100, 50);
+    CU_ASSERT(insp_names_find(names, &key, 149, name));
+    UNIT_STR_EQ(name, "a.example");
+    CU_ASSERT(!insp_names_find(names, &key, 150, name));
+    insp_names_learn(names, &key, "b.example", 9, 200, 50);
+    CU_ASSERT(insp_names_find(names, &key, 201, name));
+    UNIT_STR_EQ(name, "b.example");
+    key.port_id++;              /* Another VM's. */
+    CU_ASSERT(!insp_names_find(names, &key, 201, name));
+    insp_names_learn(names, &key, "", 0, 200, 50);
+    CU_ASSERT(!insp_names_find(names, &key, 201, name));
+
+    for (unsigned int i = 0; i < 4096; i++) {
+        key = name_key(i);
+        snprintf(text, sizeof text, "n%u.example", i);
+        insp_names_learn(names, &key, text, strlen(text), 1000 + i, 100000);
+    }
+    for (unsigned int i = 0; i < 4096; i++) {
+        key = name_key(i);
+        if (insp_names_find(names, &key, 6000, name)) {
+            snprintf(text, sizeof text, "n%u.example", i);
+            UNIT_STR_EQ(name, text);
+            n++;
+        }
+    }
+    CU_ASSERT(n > 900 && n <= 1024);
+    insp_names_destroy(names);
+}
+
+UNIT_MAIN("dialog",
+          UNIT_TEST(test_limits),
+          UNIT_TEST(test_off),
+          UNIT_TEST(test_whose),
+          UNIT_TEST(test_late),
+          UNIT_TEST(test_not_heeded),
+          UNIT_TEST(test_workers),
+          UNIT_TEST(test_names))

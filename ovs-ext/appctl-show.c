@@ -264,7 +264,7 @@ put_readers(struct ovsext_out *out, const struct insp_dialogs_stats *readers)
 {
     ovsext_out_group(out, "readers");
     ovsext_out_group(out, "connections");
-    for (enum insp_app i = INSP_APP_UNKNOWN; i < INSP_N_APPS; i++) {
+    for (enum insp_app i = INSP_APP_UNREAD; i < INSP_N_APPS; i++) {
         if (readers->connections[i]) {
             ovsext_out_number(out, insp_app_word(i), readers->connections[i]);
         }

@@ -97,12 +97,6 @@ find_version(const uint8_t *bytes)
     return NULL;
 }
 
-static bool
-is_header(struct insp_cursor c)
-{
-    return insp_cursor_left(&c) >= HEADER_SIZE && !memcmp(c.at, "AMQP", 4);
-}
-
 /* connection.start, when the client was not heard. */
 static bool
 is_start(struct insp_cursor c)
@@ -117,24 +111,25 @@ is_start(struct insp_cursor c)
 static enum insp_guess
 detect(const struct insp_reading *r)
 {
+    static const uint8_t method[5] = { 1 };
     struct insp_cursor c = insp_cursor(r->bytes, r->size);
-    size_t n = INSP_MIN(r->size, 4);
+    const uint8_t *b;
 
-    if (!r->is_stream || !n) {
+    if (!r->is_stream || !r->size) {
         return INSP_GUESS_NO;
     }
-    if (!memcmp(r->bytes, "AMQP", n)) {
-        if (r->size < HEADER_SIZE) {
-            return INSP_GUESS_MAYBE;
-        }
-        return find_version(r->bytes + 4) ? INSP_GUESS_YES : INSP_GUESS_NO;
+    if (insp_begins(c, "AMQP", INSP_MIN(r->size, 4))) {
+        insp_cursor_skip(&c, 4);
+        b = insp_cursor_take(&c, 4);
+        return !b                ? INSP_GUESS_MAYBE
+               : find_version(b) ? INSP_GUESS_YES
+                                 : INSP_GUESS_NO;
     }
     if (is_start(c)) {
         return INSP_GUESS_YES;
     }
-    return r->size < FRAME_HEAD + 6 && r->bytes[0] == 1 &&
-                   (r->size < 5 ||
-                    !(r->bytes[1] | r->bytes[2] | r->bytes[3] | r->bytes[4]))
+    return r->size < FRAME_HEAD + 6 &&
+                   insp_begins(c, method, INSP_MIN(r->size, sizeof method))
                ? INSP_GUESS_MAYBE
                : INSP_GUESS_NO;
 }
@@ -621,10 +616,16 @@ static bool
 read_header(struct insp_reading *r, struct insp_frames *f)
 {
     struct state *s = r->state;
-    const uint8_t *bytes = r->bytes + f->at;
-    const struct version *version = find_version(bytes + 4);
-    struct insp_event *e = login_event(r);
+    struct insp_cursor c = insp_frames_cursor(f);
+    const uint8_t *bytes = insp_cursor_take(&c, HEADER_SIZE);
+    const struct version *version;
+    struct insp_event *e;
 
+    if (!bytes || memcmp(bytes, "AMQP", 4)) {
+        return false;
+    }
+    version = find_version(bytes + 4);
+    e = login_event(r);
     f->at += HEADER_SIZE;
     if (!version) {
         insp_event_end(r, e);
@@ -663,9 +664,10 @@ read_bytes(struct insp_reading *r)
     }
     while (goes_on && !r->stop) {
         struct insp_cursor c = insp_frames_cursor(&f);
+        size_t n = INSP_MIN(insp_cursor_left(&c), 4);
 
-        if (insp_cursor_left(&c) && c.at[0] == 'A') {
-            goes_on = is_header(c) && read_header(r, &f);
+        if (n && insp_begins(c, "AMQP", n)) {
+            goes_on = read_header(r, &f);
         } else {
             goes_on = s->is_1_0 ? read_frame_1_0(r, &f) : read_frame(r, &f);
         }

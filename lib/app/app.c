@@ -10,6 +10,7 @@
 
 static const char *const words[INSP_N_APPS] = {
     [INSP_APP_NONE] = "",
+    [INSP_APP_UNREAD] = "unread",
     [INSP_APP_UNKNOWN] = "unknown",
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) [INSP_APP_##NAME] = WORD,
@@ -41,7 +42,7 @@ insp_app_word(enum insp_app app)
 enum insp_app
 insp_app_by_word(const char *word)
 {
-    for (unsigned int i = INSP_APP_UNKNOWN; i < INSP_N_APPS; i++) {
+    for (unsigned int i = INSP_APP_UNREAD; i < INSP_N_APPS; i++) {
         if (!strcmp(words[i], word)) {
             return (enum insp_app) i;
         }

@@ -20,6 +20,7 @@
 
 enum insp_app {
     INSP_APP_NONE,              /* Nothing was read, or not enough yet. */
+    INSP_APP_UNREAD,            /* Not read, for want of memory. */
     INSP_APP_UNKNOWN,           /* Read, and not understood. */
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_APP_##NAME,

@@ -23,10 +23,12 @@ insp_reading_forget(struct insp_reading *r)
 {
     struct insp_stream *s = stream_of(r);
     bool is_done = s->is_done;
+    uint8_t share = s->share;
 
     insp_stream_end(s, &r->dialogs->store);
     memset(s, 0, sizeof *s);
     s->is_done = is_done;
+    s->share = share;
 }
 
 bool

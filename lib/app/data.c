@@ -69,6 +69,9 @@ insp_statement_words(struct insp_cursor c, char words[INSP_WORDS_MAX])
 {
     size_t size = 0, n;
 
+    if (c.failed) {
+        return 0;
+    }
     skip_front(&c);
     while ((n = word_size(c)) > 0 &&
            n + (size ? 1 : 0) <= INSP_WORDS_MAX - size) {
@@ -115,6 +118,9 @@ insp_is_statement(struct insp_cursor c)
     };
     size_t n;
 
+    if (c.failed) {
+        return false;
+    }
     skip_front(&c);
     n = word_size(c);
     for (size_t i = 0; n && i < INSP_ARRAY_SIZE(verbs); i++) {

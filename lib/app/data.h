@@ -27,7 +27,9 @@ struct insp_frames {
 static inline struct insp_cursor
 insp_frames_cursor(const struct insp_frames *f)
 {
-    return insp_cursor(f->r->bytes + f->at, f->r->size - f->at);
+    const uint8_t *bytes = f->r->bytes; /* NULL: there are none. */
+
+    return insp_cursor(bytes ? bytes + f->at : bytes, f->r->size - f->at);
 }
 
 /* Takes a message that has 'head' bytes, which are there, and a body of 'size'
@@ -86,6 +88,15 @@ static inline bool
 insp_is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
+}
+
+/* Whether 'size' bytes are there, and are these. */
+static inline bool
+insp_begins(struct insp_cursor c, const void *bytes, size_t size)
+{
+    const uint8_t *b = insp_cursor_take(&c, size);
+
+    return b && !memcmp(b, bytes, size);
 }
 
 /* Printable ASCII without controls, and not empty. */

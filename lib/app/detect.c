@@ -15,15 +15,7 @@
 void
 insp_turn_set_app(struct insp_turn *t, enum insp_app app)
 {
-    struct insp_conn *conn = insp_dialog_conn(t->d);
-
-    if (INSP_READ(conn->app) != app) {
-        atomic_store_explicit(&conn->app, (uint8_t) app,
-                              memory_order_relaxed);
-        atomic_fetch_add_explicit(&t->ds->connections[app], 1,
-                                  memory_order_relaxed);
-        t->changed = true;
-    }
+    t->changed |= insp_dialogs_set_app(t->ds, insp_dialog_conn(t->d), app);
 }
 
 void
@@ -49,7 +41,7 @@ insp_turn_say_at_work(const struct insp_turn *t, enum insp_app app)
 struct question {
     const struct insp_turn *turn;
     const struct insp_reading *reading;
-    uint64_t asked;             /* A bit for each protocol. */
+    uint64_t asked; /* A bit for each protocol. */
     bool maybe;
 };
 

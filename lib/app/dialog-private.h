@@ -22,6 +22,7 @@
 struct insp_dialog {
     _Atomic uint32_t link;      /* Free ones. */
     _Atomic uint32_t busy;
+    uint8_t share;              /* Whose dialogs and blocks it counts as. */
     _Atomic(struct insp_conn *) conn;   /* Whose it is... */
     uint32_t life;              /* ... in which of its lives; */
     uint32_t index;             /* its place in the table. */
@@ -52,7 +53,7 @@ struct insp_dialogs {
     _Atomic uint64_t facts[INSP_N_READER_FACTS] INSP_LINE_ALIGNED;
     _Atomic uint64_t connections[INSP_N_APPS];
     _Atomic bool off[INSP_N_APPS];
-    _Atomic uint32_t used;
+    struct insp_shares shares;  /* Of dialogs. */
     _Atomic(struct insp_names *) names;     /* NULL: never were kept. */
     _Atomic bool keeps_names;
 
@@ -100,6 +101,19 @@ static inline void
 insp_dialogs_note(struct insp_dialogs *ds, enum insp_reader_fact fact)
 {
     atomic_fetch_add_explicit(&ds->facts[fact], 1, memory_order_relaxed);
+}
+
+/* What 'conn' speaks; true: that is new. */
+static inline bool
+insp_dialogs_set_app(struct insp_dialogs *ds, struct insp_conn *conn,
+                     enum insp_app app)
+{
+    if (INSP_READ(conn->app) == app) {
+        return false;
+    }
+    atomic_store_explicit(&conn->app, (uint8_t) app, memory_order_relaxed);
+    atomic_fetch_add_explicit(&ds->connections[app], 1, memory_order_relaxed);
+    return true;
 }
 
 /* All open events go out. */

@@ -243,6 +243,7 @@ read_stream(struct insp_turn *t, unsigned int side)
         }
         if (s->is_lost) {
             mend_gap(t, side);
+            show_waiting(t, side);
         } else if (at < size && !took && !n && !pass) {
             insp_dialogs_note(t->ds, INSP_READER_STUCK);
             mend_gap(t, side);
@@ -289,7 +290,7 @@ insp_dialog_feed(struct insp_dialogs *ds, struct insp_conn *conn,
     struct insp_turn t = { .ds = ds, .d = d, .payload = payload };
 
     if (!d) {
-        return false;
+        return INSP_READ(conn->app) == INSP_APP_UNREAD;
     }
     if (!INSP_READ(conn->flow[side].reads)) {
         insp_dialog_set_reads(conn, side, INSP_READS_ON);

@@ -1,8 +1,8 @@
 /* How it works
  * ------------
  *
- * All dialogs of a flow table, in one mapping, and what is asked or told of all
- * of them: how many there may be, which protocols are read, what has been
+ * All dialogs of a flow table, in one mapping, and what is asked or told of
+ * all of them: how many there may be, which protocols are read, what has been
  * counted, which names DNS has given to addresses.
  */
 
@@ -108,11 +108,11 @@ insp_dialogs_get_stats(const struct insp_dialogs *ds,
                        struct insp_dialogs_stats *stats)
 {
     stats->n_dialogs = ds->n;
-    stats->used = INSP_READ(ds->used);
+    stats->used = INSP_READ(ds->shares.used);
     stats->n_blocks = ds->store.small.n + ds->store.large.n;
     stats->bytes = ds->map_size + ds->store.map_size +
                    insp_names_size(atomic_load(&ds->names));
-    stats->used_blocks = INSP_READ(ds->store.used);
+    stats->used_blocks = insp_store_used(&ds->store);
     for (unsigned int i = 0; i < INSP_N_READER_FACTS; i++) {
         stats->facts[i] = INSP_READ(ds->facts[i]);
     }
@@ -124,10 +124,11 @@ insp_dialogs_get_stats(const struct insp_dialogs *ds,
 /* ------------------------------------------------------------------------ */
 /* Names that DNS has told. */
 
-#define NAMES      16384
-#define LEAST_TTL  30           /* Seconds: a client may ask for a name well
+#define NAMES 16384
+#define LEAST_TTL                                                             \
+    30                /* Seconds: a client may ask for a name well
                                  * before it connects... */
-#define MOST_TTL   3600         /* ... and goes on using old answers. */
+#define MOST_TTL 3600 /* ... and goes on using old answers. */
 
 int
 insp_dialogs_keep_names(struct insp_dialogs *ds, bool on,
@@ -160,8 +161,8 @@ insp_reading_learn(struct insp_reading *r, const char *name, size_t size,
                    const uint8_t *addr, size_t addr_size, uint32_t seconds)
 {
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-    struct insp_names *names = atomic_load_explicit(&r->dialogs->names,
-                                                    memory_order_acquire);
+    struct insp_names *names =
+        atomic_load_explicit(&r->dialogs->names, memory_order_acquire);
     struct insp_reading clean = { .name_size = 0 };
     struct insp_name_key key;
 

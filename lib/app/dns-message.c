@@ -4,9 +4,9 @@
  *     head | questions | answers | authorities | additional records
  *
  * A name is a row of labels, which a pointer may continue anywhere else in the
- * message (RFC 1035, section 4.1.4).  No name has more than 255 bytes, and
- * this one follows at most JUMPS_MAX pointers: so a loop ends, and a name costs
- * a bounded time.  Names whose text nobody needs are passed without following
+ * message (RFC 1035, section 4.1.4).  No name has more than 255 bytes, and at
+ * most JUMPS_MAX pointers are followed: so a loop ends, and a name costs a
+ * bounded time.  Names whose text nobody needs are passed without following
  * anything, so that what follows them is found in time proportional to the
  * bytes; TRIED_MAX bounds the others.
  *

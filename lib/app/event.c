@@ -133,7 +133,7 @@ insp_event_begin(struct insp_reading *r, enum insp_app app, uint32_t tag)
     if (d->n_events == INSP_EVENTS_OPEN) {
         end(ds, d, event_at(ds, d->events), r->now_ns);
     }
-    block = insp_store_take(&ds->store, false);
+    block = insp_store_take(&ds->store, false, d->share);
     if (!block) {
         insp_dialogs_note(ds, INSP_READER_NO_BLOCK);
         return NULL;
@@ -237,7 +237,9 @@ put(struct insp_event *e, const struct insp_value *v)
         if (n) {
             return;
         }
-        e->more = insp_store_take(&e->dialogs->store, true);
+        e->more = insp_store_take(
+            &e->dialogs->store, true,
+            e->dialogs->store.small.share_of[e->block - 1]);
         if (!e->more) {
             insp_dialogs_note(e->dialogs, INSP_READER_NO_BLOCK);
         }

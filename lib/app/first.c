@@ -278,9 +278,10 @@ is_ceph(const struct insp_reading *r)
 static bool
 is_rfb(const struct insp_reading *r)
 {
-    const uint8_t *b = r->bytes;
+    struct insp_cursor c = all(r);
+    const uint8_t *b = insp_cursor_take(&c, 12);
 
-    if (r->size != 12 || memcmp(b, "RFB 00", 6) || b[7] != '.' ||
+    if (!b || insp_cursor_left(&c) || memcmp(b, "RFB 00", 6) || b[7] != '.' ||
         b[11] != '\n') {
         return false;
     }
@@ -481,7 +482,7 @@ is_ike(const struct insp_reading *r)
     const uint8_t *head;
     uint8_t version, type;
 
-    if (r->size > 4 && !memcmp(r->bytes, zeros, 4)) {
+    if (insp_begins(c, zeros, 4)) {
         insp_cursor_skip(&c, 4);
     }
     head = insp_cursor_take(&c, 28);
@@ -501,10 +502,11 @@ static bool
 is_wireguard(const struct insp_reading *r)
 {
     static const uint16_t sizes[] = { 0, 148, 92, 64 };
-    const uint8_t *b = r->bytes;
+    struct insp_cursor c = all(r);
+    const uint8_t *b = insp_cursor_take(&c, 4);
 
-    return r->size >= 64 && b[0] >= 1 && b[0] <= 3 && !b[1] && !b[2] &&
-           !b[3] && r->size == sizes[b[0]];
+    return b && b[0] >= 1 && b[0] <= 3 && !b[1] && !b[2] && !b[3] &&
+           r->size == sizes[b[0]];
 }
 
 /* The client's first reset: session, no acknowledgements, number 0; with a

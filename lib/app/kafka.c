@@ -245,17 +245,18 @@ put_text(struct insp_event *e, enum insp_app_field field,
 static enum insp_guess
 detect(const struct insp_reading *r)
 {
-    struct insp_cursor c = insp_cursor(r->bytes, r->size);
+    struct insp_cursor c = insp_cursor(r->bytes, r->size), peek = c;
     struct head h;
     size_t n;
 
-    if (!r->is_stream || !r->size || r->bytes[0] ||
-        (r->size > 1 && r->bytes[1] > FIRST_MAX >> 16)) {
+    if (!r->is_stream || !r->size || insp_cursor_u8(&peek) ||
+        insp_cursor_u8(&peek) > FIRST_MAX >> 16) {
         return INSP_GUESS_NO;
     }
     read_head(&c, &h);
     if (c.failed) {
-        return r->size >= 5 && r->bytes[4] ? INSP_GUESS_NO : INSP_GUESS_MAYBE;
+        insp_cursor_skip(&peek, 2);
+        return insp_cursor_u8(&peek) ? INSP_GUESS_NO : INSP_GUESS_MAYBE;
     }
     if (!is_request(&h)) {
         return INSP_GUESS_NO;

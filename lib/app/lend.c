@@ -16,10 +16,22 @@
 
 #include <sched.h>
 
+/* A reader is done with a packet within a microsecond or two, so it is worth
+ * looking again that long: what a packet says that is passed by is lost, and
+ * with it perhaps all that the connection tells. */
+#define LOOKS_MAX 400
+
 static bool
 hold(struct insp_dialog *d)
 {
-    return !atomic_exchange_explicit(&d->busy, 1, memory_order_acquire);
+    for (int i = 0; i < LOOKS_MAX; i++) {
+        if (!INSP_READ(d->busy) &&
+            !atomic_exchange_explicit(&d->busy, 1, memory_order_acquire)) {
+            return true;
+        }
+        insp_relax();
+    }
+    return false;
 }
 
 void
@@ -28,19 +40,45 @@ insp_dialog_let_go(struct insp_dialog *d)
     atomic_store_explicit(&d->busy, 0, memory_order_release);
 }
 
+static uint32_t
+take_free(struct insp_dialogs *ds, uint8_t share)
+{
+    uint32_t at;
+
+    if (!insp_share_take(&ds->shares, share, ds->n)) {
+        return INSP_STACK_END;
+    }
+    at = insp_stack_pop(&ds->free);
+    if (at == INSP_STACK_END && INSP_READ(ds->fresh) < ds->n) {
+        at = atomic_fetch_add_explicit(&ds->fresh, 1, memory_order_relaxed);
+    }
+    if (at >= ds->n) {
+        insp_share_give(&ds->shares, share);
+        return INSP_STACK_END;
+    }
+    return at;
+}
+
+static void
+give_free(struct insp_dialogs *ds, uint8_t share, uint32_t at)
+{
+    insp_share_give(&ds->shares, share);
+    insp_stack_push(&ds->free, at);
+}
+
 /* A new one for 'conn', held; NULL: there is none, or another worker was
  * quicker. */
 static struct insp_dialog *
 lend(struct insp_dialogs *ds, struct insp_conn *conn, uint32_t index)
 {
-    uint32_t at = insp_stack_pop(&ds->free), none = 0;
+    uint8_t share =
+        insp_share_of(INSP_READ(conn->flow[conn->initiator].port));
+    uint32_t at = take_free(ds, share), none = 0;
     struct insp_dialog *d;
 
-    if (at == INSP_STACK_END && INSP_READ(ds->fresh) < ds->n) {
-        at = atomic_fetch_add_explicit(&ds->fresh, 1, memory_order_relaxed);
-    }
-    if (at >= ds->n) {
+    if (at == INSP_STACK_END) {
         insp_dialogs_note(ds, INSP_READER_NO_DIALOG);
+        (void) insp_dialogs_set_app(ds, conn, INSP_APP_UNREAD);
         insp_dialog_set_reads(conn, 0, INSP_READS_DONE);
         insp_dialog_set_reads(conn, 1, INSP_READS_DONE);
         return NULL;
@@ -48,7 +86,7 @@ lend(struct insp_dialogs *ds, struct insp_conn *conn, uint32_t index)
     d = &ds->dialogs[at];
     /* Someone who has found it by an old number may hold it for a moment. */
     if (!hold(d)) {
-        insp_stack_push(&ds->free, at);
+        give_free(ds, share, at);
         insp_dialogs_note(ds, INSP_READER_BUSY);
         return NULL;
     }
@@ -59,16 +97,18 @@ lend(struct insp_dialogs *ds, struct insp_conn *conn, uint32_t index)
            offsetof(struct insp_dialog, name_size) -
                offsetof(struct insp_dialog, events));
     atomic_store_explicit(&d->name_size, 0, memory_order_relaxed);
-    if (!atomic_compare_exchange_strong_explicit(
-            &conn->dialog, &none, at + 1, memory_order_acq_rel,
-            memory_order_relaxed)) {
+    d->share = share;
+    d->stream[0].share = share;
+    d->stream[1].share = share;
+    if (!atomic_compare_exchange_strong_explicit(&conn->dialog, &none, at + 1,
+                                                 memory_order_acq_rel,
+                                                 memory_order_relaxed)) {
         atomic_store_explicit(&d->conn, NULL, memory_order_relaxed);
         insp_dialog_let_go(d);
-        insp_stack_push(&ds->free, at);
+        give_free(ds, share, at);
         insp_dialogs_note(ds, INSP_READER_BUSY);
         return NULL;
     }
-    atomic_fetch_add_explicit(&ds->used, 1, memory_order_relaxed);
     return d;
 }
 
@@ -95,8 +135,8 @@ insp_dialog_take(struct insp_dialogs *ds, struct insp_conn *conn,
 {
     uint32_t number =
         atomic_load_explicit(&conn->dialog, memory_order_acquire);
-    struct insp_dialog *d = number ? find(ds, conn, number)
-                                   : lend(ds, conn, index);
+    struct insp_dialog *d =
+        number ? find(ds, conn, number) : lend(ds, conn, index);
 
     if (d && INSP_READ(conn->flow[side].reads) == INSP_READS_DONE) {
         if (number) {
@@ -120,7 +160,8 @@ insp_reading_memory(struct insp_reading *r, unsigned int i, size_t size)
     }
     block = &r->dialog->memory[i];
     if (!*block) {
-        *block = insp_store_take(store, size > INSP_BLOCK_SMALL);
+        *block = insp_store_take(store, size > INSP_BLOCK_SMALL,
+                                 r->dialog->share);
         if (!*block) {
             insp_dialogs_note(r->dialogs, INSP_READER_NO_BLOCK);
             return NULL;
@@ -147,6 +188,7 @@ insp_dialog_finish(struct insp_dialogs *ds, struct insp_dialog *d,
                    uint64_t now_ns, bool keep_name)
 {
     struct insp_conn *conn = insp_dialog_conn(d);
+    uint8_t share;
 
     insp_events_end_all(ds, d, now_ns);
     insp_stream_end(&d->stream[0], &ds->store);
@@ -161,9 +203,9 @@ insp_dialog_finish(struct insp_dialogs *ds, struct insp_dialog *d,
     /* Release: who finds no number finds 'reads' done. */
     atomic_store_explicit(&conn->dialog, 0, memory_order_release);
     atomic_store_explicit(&d->conn, NULL, memory_order_relaxed);
+    share = d->share;
     insp_dialog_let_go(d);
-    atomic_fetch_sub_explicit(&ds->used, 1, memory_order_relaxed);
-    insp_stack_push(&ds->free, (uint32_t) (d - ds->dialogs));
+    give_free(ds, share, (uint32_t) (d - ds->dialogs));
 }
 
 /* Without getting hold of it.  The size is loaded before it is looked whether

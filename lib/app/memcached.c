@@ -737,7 +737,9 @@ read_stream(struct insp_reading *r)
 
     if (!s->client && r->size) {
         s->client = (uint8_t) (1 + r->side);
-        s->is_binary = r->bytes[0] == MAGIC_REQUEST;
+        struct insp_cursor c = insp_frames_cursor(&f);
+
+        s->is_binary = insp_cursor_u8(&c) == MAGIC_REQUEST;
     }
     is_client = s->client == 1 + r->side;
     while (goes_on && !r->stop && f.at < r->size) {

@@ -341,8 +341,11 @@ detect(const struct insp_reading *r)
         return INSP_GUESS_NO;
     }
     if (r->size < HEAD_SIZE) {
-        uint32_t size = r->size < 4 ? HEAD_MIN : insp_little_32(r->bytes);
+        uint32_t size = insp_little_u32(&c);
 
+        if (c.failed) {
+            return INSP_GUESS_MAYBE;
+        }
         return size < HEAD_MIN || size > MESSAGE_MAX ? INSP_GUESS_NO
                                                      : INSP_GUESS_MAYBE;
     }

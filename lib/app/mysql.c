@@ -123,9 +123,11 @@ struct head {
 static bool
 read_head(struct insp_cursor *c, struct head *h)
 {
+    struct insp_cursor all = *c;
     const uint8_t *b = insp_cursor_take(c, HEAD_SIZE);
 
     if (!b) {
+        *c = all;
         return false;
     }
     h->size = b[0] | (uint32_t) b[1] << 8 | (uint32_t) b[2] << 16;
@@ -293,7 +295,8 @@ detect(const struct insp_reading *r)
         return INSP_GUESS_NO;
     }
     if (!read_head(&c, &h)) {
-        return r->size < 3 || !r->bytes[2] ? INSP_GUESS_MAYBE : INSP_GUESS_NO;
+        insp_cursor_skip(&c, 2);
+        return insp_cursor_u8(&c) ? INSP_GUESS_NO : INSP_GUESS_MAYBE;
     }
     greeting = guess_greeting(c, &h);
     refusal = guess_refusal(c, &h);

@@ -12,7 +12,7 @@
  * An answer counts for the VM that got it and for nobody else, so that no VM
  * can give another one's connections a name.
  *
- * Above:    app/dialog.c, engine/judge.c.   Below:  base/hash.h.
+ * Above:    app/dialogs.c, engine/judge.c.  Below:  base/hash.h.
  * Threads:  any; a writer that finds an entry being written leaves it, a
  *           reader that finds one so has found nothing.
  * Memory:   one mapping of fixed size; an old name makes room for a new one.

@@ -178,9 +178,10 @@ is_answer(struct insp_cursor c)
 static bool
 is_ping(const struct insp_reading *r)
 {
-    return !r->side && r->size >= 6 &&
-           (!memcmp(r->bytes, "PING\r\n", 6) ||
-            !memcmp(r->bytes, "ping\r\n", 6));
+    struct insp_cursor c = insp_cursor(r->bytes, r->size);
+
+    return !r->side &&
+           (insp_begins(c, "PING\r\n", 6) || insp_begins(c, "ping\r\n", 6));
 }
 
 static enum insp_guess

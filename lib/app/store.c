@@ -1,21 +1,22 @@
 /* How it works
  * ------------
  *
- *     | links of small blocks | links of large ones | small | large |
+ *     | links, shares of small blocks | of large ones | small | large |
  *
- * The links are apart from the blocks, so that whoever takes a block has all
+ * These are apart from the blocks, so that whoever takes a block has all
  * of it, and a block that nobody has had yet costs no page.
  */
 
 #include "app/store.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 static size_t
 links_size(uint32_t n)
 {
-    size_t size = (size_t) n * sizeof(_Atomic uint32_t);
+    size_t size = (size_t) n * (sizeof(_Atomic uint32_t) + 1);
 
     return (size + 4095) & ~(size_t) 4095;
 }
@@ -33,9 +34,11 @@ init_class(struct insp_store_class *c, uint8_t *links, uint8_t *blocks,
            uint32_t n)
 {
     c->links = (_Atomic uint32_t *) (void *) links;
+    c->share_of = links + (size_t) n * sizeof *c->links;
     c->blocks = blocks;
     c->n = n;
     atomic_init(&c->fresh, 0);
+    memset((void *) &c->shares, 0, sizeof c->shares);
     insp_stack_init(&c->free, c->links, sizeof *c->links);
 }
 
@@ -44,7 +47,6 @@ insp_store_init(struct insp_store *s, uint32_t n_small, uint32_t n_large)
 {
     uint8_t *at;
 
-    atomic_init(&s->used, 0);
     s->map_size = insp_store_size(n_small, n_large);
     s->map = mmap(NULL, s->map_size, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -70,11 +72,15 @@ insp_store_uninit(struct insp_store *s)
 }
 
 uint32_t
-insp_store_take(struct insp_store *s, bool large)
+insp_store_take(struct insp_store *s, bool large, uint8_t share)
 {
     struct insp_store_class *c = large ? &s->large : &s->small;
-    uint32_t index = insp_stack_pop(&c->free);
+    uint32_t index;
 
+    if (!insp_share_take(&c->shares, share, c->n)) {
+        return 0;
+    }
+    index = insp_stack_pop(&c->free);
     if (index == INSP_STACK_END && INSP_READ(c->fresh) < c->n) {
         index = atomic_fetch_add_explicit(&c->fresh, 1, memory_order_relaxed);
         if (index >= c->n) {
@@ -82,17 +88,20 @@ insp_store_take(struct insp_store *s, bool large)
         }
     }
     if (index == INSP_STACK_END) {
+        insp_share_give(&c->shares, share);
         return 0;
     }
-    atomic_fetch_add_explicit(&s->used, 1, memory_order_relaxed);
+    c->share_of[index] = share;
     return (index + 1) | (large ? INSP_BLOCK_IS_LARGE : 0);
 }
 
 void
 insp_store_give(struct insp_store *s, uint32_t block)
 {
-    atomic_fetch_sub_explicit(&s->used, 1, memory_order_relaxed);
-    insp_stack_push(block & INSP_BLOCK_IS_LARGE ? &s->large.free
-                                                : &s->small.free,
-                    (block & ~INSP_BLOCK_IS_LARGE) - 1);
+    struct insp_store_class *c = block & INSP_BLOCK_IS_LARGE ? &s->large
+                                                             : &s->small;
+    uint32_t index = (block & ~INSP_BLOCK_IS_LARGE) - 1;
+
+    insp_share_give(&c->shares, c->share_of[index]);
+    insp_stack_push(&c->free, index);
 }

@@ -4,7 +4,8 @@
  * Blocks of two sizes, for what readers must keep: bytes of a stream that are
  * not complete yet, and events.
  *
- * Above:    app/stream.c, event.c, dialog.c.   Below:  base/stack.h.
+ * Above:    app/stream.c, event.c, lend.c.     Below:  app/share.h,
+ *                                                base/stack.h.
  * Threads:  any; taking and giving back take no lock.
  * Memory:   one mapping, taken in insp_store_create().  A page is the kernel's
  *           until its block is first used, and the block given back last is
@@ -21,6 +22,7 @@
 
 #include <stdatomic.h>
 
+#include "app/share.h"
 #include "base/stack.h"
 
 #define INSP_BLOCK_SMALL  2048
@@ -31,14 +33,15 @@ struct insp_store_class {
     struct insp_stack free;
     _Atomic uint32_t fresh INSP_LINE_ALIGNED;   /* Blocks handed out once;
                                                  * may run a little over. */
+    struct insp_shares shares INSP_LINE_ALIGNED;
     uint32_t n;
     uint8_t *blocks;
+    uint8_t *share_of;                  /* Of each block that is taken. */
     _Atomic uint32_t *links;
 };
 
 struct insp_store {
     struct insp_store_class small, large;
-    _Atomic uint32_t used;
     void *map;
     size_t map_size;
 };
@@ -48,9 +51,16 @@ int insp_store_init(struct insp_store *, uint32_t n_small, uint32_t n_large)
     INSP_MUST_USE;
 void insp_store_uninit(struct insp_store *);
 
-/* 0: there is none left. */
-uint32_t insp_store_take(struct insp_store *, bool large);
+/* 0: there is none left, or none for that share. */
+uint32_t insp_store_take(struct insp_store *, bool large, uint8_t share);
 void insp_store_give(struct insp_store *, uint32_t block);
+
+/* How many are taken. */
+static inline uint32_t
+insp_store_used(const struct insp_store *s)
+{
+    return INSP_READ(s->small.shares.used) + INSP_READ(s->large.shares.used);
+}
 
 static inline size_t
 insp_block_size(uint32_t block)

@@ -97,7 +97,7 @@ require(struct insp_stream *s, struct insp_store *store, size_t need)
     if (s->block && need <= insp_block_size(s->block)) {
         return true;
     }
-    block = insp_store_take(store, need > INSP_BLOCK_SMALL);
+    block = insp_store_take(store, need > INSP_BLOCK_SMALL, s->share);
     if (!block) {
         return false;
     }

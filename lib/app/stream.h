@@ -33,7 +33,7 @@ struct insp_stream {
     bool is_lost;       /* Bytes are missing for good. */
     bool is_done;       /* Nobody wants any more of it. */
     bool is_closed;     /* FIN; its place is 'end'. */
-    uint8_t guesses;    /* The caller's. */
+    uint8_t share;      /* Whose blocks it takes; the caller's. */
     uint32_t end;
     struct {
         uint16_t from, to;      /* In the block. */

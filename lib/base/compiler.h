@@ -32,6 +32,17 @@
 #define INSP_PREFETCH(ADDR)       __builtin_prefetch((ADDR), 0, 3)
 #define INSP_PREFETCH_WRITE(ADDR) __builtin_prefetch((ADDR), 1, 3)
 
+/* While waiting for another core, for some cycles. */
+static inline void
+insp_relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 #define INSP_ARRAY_SIZE(A)  (sizeof(A) / sizeof((A)[0]))
 #define INSP_MIN(A, B)      ((A) < (B) ? (A) : (B))
 #define INSP_MAX(A, B)      ((A) > (B) ? (A) : (B))

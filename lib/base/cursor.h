@@ -2,8 +2,9 @@
  * ======
  *
  * The only way to read bytes that a stranger wrote.  A read past the end
- * gives zero, moves nothing and sets 'failed', which stays set, so a parser
- * may read a whole header and ask once.
+ * gives zero, leaves nothing to read and sets 'failed', which stays set: a
+ * parser may read a whole header and ask once, and a loop that goes on while
+ * anything is left ends.
  *
  * Above:    every parser.          Below:  compiler.h.
  * Threads:  a cursor belongs to one thread.
@@ -47,6 +48,7 @@ insp_cursor_take(struct insp_cursor *c, size_t size)
 
     if (INSP_UNLIKELY(c->failed || insp_cursor_left(c) < size)) {
         c->failed = true;
+        c->at = c->end;
         return NULL;
     }
     c->at = size ? at + size : at;

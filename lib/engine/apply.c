@@ -151,6 +151,16 @@ create_table(struct insp_engine *engine,
     return error;
 }
 
+/* Bytes that the two take. */
+static size_t
+memory_of(const struct insp_table_config *config)
+{
+    struct insp_dialogs_config dialogs_config;
+
+    insp_dialogs_config_for(config->flow_limit, &dialogs_config);
+    return insp_table_size(config) + insp_dialogs_size(&dialogs_config);
+}
+
 static void
 apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
             const struct insp_inspector_config *config)
@@ -170,7 +180,7 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
         /* The one that works goes on working. */
         snprintf(inspector->error, sizeof inspector->error,
                  "flow_limit %u needs %zu bytes of memory: %s%s",
-                 wanted.flow_limit, insp_table_size(&wanted), strerror(error),
+                 wanted.flow_limit, memory_of(&wanted), strerror(error),
                  inspector->table ? "; the previous table stays" : "");
         return;
     }

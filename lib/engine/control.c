@@ -105,6 +105,15 @@ turn_departed(struct insp_engine *engine, uint64_t now_ns)
     }
 }
 
+/* wire / inspected of a against b; all counters are below 2^63. */
+static bool
+is_more(uint64_t wire_a, uint64_t inspected_a, uint64_t wire_b,
+        uint64_t inspected_b)
+{
+    return (unsigned __int128) wire_a * (inspected_b + 1)
+           >= (unsigned __int128) wire_b * (inspected_a + 1);
+}
+
 /* Of the uplink that sends most for what it is sent of: its bytes, and what the
  * inspectors that feed it have inspected. */
 static void
@@ -135,7 +144,8 @@ find_worst_uplink(const struct insp_engine *engine, uint32_t id,
                 }
             }
         }
-        if (feeds && uplinks[i].wire_bytes >= *wire) {
+        if (feeds
+            && is_more(uplinks[i].wire_bytes, sum, *wire, *inspected)) {
             *wire = uplinks[i].wire_bytes;
             *inspected = sum;
         }

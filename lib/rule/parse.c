@@ -327,7 +327,7 @@ lower(char *text)
     }
 }
 
-/* "tls, dns, http, ... (46 in all)": protocols that begin like the word that
+/* "tls, dns, http, ... (47 in all)": protocols that begin like the word that
  * is none, then others. */
 static void
 name_apps(char first, char *text, size_t size)
@@ -336,7 +336,7 @@ name_apps(char first, char *text, size_t size)
     unsigned int n = 0;
 
     for (int pass = 0; pass < 2; pass++) {
-        for (int app = INSP_APP_UNKNOWN; app < INSP_N_APPS; app++) {
+        for (int app = INSP_APP_UNREAD; app < INSP_N_APPS; app++) {
             const char *word = insp_app_word(app);
 
             if (n < APPS_SHOWN && (word[0] == first) == !pass) {
@@ -346,7 +346,7 @@ name_apps(char first, char *text, size_t size)
         }
     }
     snprintf(text + at, size - at, "... (%d in all)",
-             INSP_N_APPS - INSP_APP_UNKNOWN);
+             INSP_N_APPS - INSP_APP_UNREAD);
 }
 
 /* What stands behind "app:". */

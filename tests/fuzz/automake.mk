@@ -72,8 +72,10 @@ EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/make-corpus.py \
 	tests/fuzz/make-corpus-data.py \
+	tests/fuzz/make-corpus-names.py \
 	tests/fuzz/make-corpus-rule.py \
-	tests/fuzz/make-corpus-tls.py
+	tests/fuzz/make-corpus-tls.py \
+	tests/fuzz/make-corpus-web.py
 
 FUZZ_SUITE = fuzz
 check-fuzz:

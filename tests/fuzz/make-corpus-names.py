@@ -139,7 +139,8 @@ ADDRESS = bytes.fromhex('20010db8' + '00' * 11 + '21')
 DUID = bytes.fromhex('00030001020000000a01')
 SERVER = bytes.fromhex('0001000118464999020000000a02')
 REPLY6 = b'\x07\x12\x34\x56' + option6(1, DUID) + option6(2, SERVER) \
-    + option6(3, bytes(12), option6(5, ADDRESS, struct.pack('>II', 100, 200))) \
+    + option6(3, bytes(12),
+              option6(5, ADDRESS, struct.pack('>II', 100, 200))) \
     + option6(25, bytes(12),
               option6(26, struct.pack('>IIB', 50, 60, 56), ADDRESS)) \
     + option6(23, ADDRESS) + option6(39, b'\0', name('vm1.example.net'))
@@ -248,7 +249,8 @@ SEEDS = {
         'refuses': (UDP + KNOWN_PORT, NTP_REFUSES),
         'control': (UDP + KNOWN_PORT, NTP_CONTROL),
     },
-    'snmp': {'v2': (UDP, SNMP), 'trap': (UDP, SNMP_TRAP), 'v3': (UDP, SNMP_V3)},
+    'snmp': {'v2': (UDP, SNMP), 'trap': (UDP, SNMP_TRAP),
+             'v3': (UDP, SNMP_V3)},
     'syslog': {
         'old': (UDP, SYSLOG_OLD), 'new': (UDP, SYSLOG_NEW),
         'lines': (TCP, SYSLOG_LINES), 'counted': (TCP, SYSLOG_COUNTED),

@@ -1124,5 +1124,5 @@ UNIT_MAIN("app tls", UNIT_TEST(test_tls), UNIT_TEST(test_tls_refused),
           UNIT_TEST(test_dtls13), UNIT_TEST(test_quic_keys),
           UNIT_TEST(test_quic_sample), UNIT_TEST(test_quic_versions),
           UNIT_TEST(test_quic_scattered), UNIT_TEST(test_quic_retry),
-          UNIT_TEST(test_quic_nothing), UNIT_TEST(test_quic_coalesced),
-          UNIT_TEST(test_quic_flood))
+          UNIT_TEST(test_quic_late_retry), UNIT_TEST(test_quic_nothing),
+          UNIT_TEST(test_quic_coalesced), UNIT_TEST(test_quic_flood))

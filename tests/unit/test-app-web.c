@@ -140,11 +140,14 @@ test_long_pipeline(void)
                           : "GET /x HTTP/1.1\r\n\r\n");
     }
     for (int i = 0; i < 100; i++) {
+        /* Request 97 - 64 was no HEAD; its response has a body that would be
+         * taken for one. */
         talk_text(&t, 1,
-                  i == 97 ? "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
-                            "\r\n"
-                          : "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-                            "\r\nx");
+                  i == 97   ? "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+                  : i == 33 ? "HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n"
+                              "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+                            : "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+                              "x");
     }
     talk_end(&t);
     for (const char *at = t.text; (at = strstr(at, "status=200")); at++) {
@@ -907,7 +910,8 @@ test_hpack_memory(void)
         }
         bytes[0] = 0x44;
         bytes[1] = size;
-        memset(bytes + 2, 'a' + (int) (i % 26), size);
+        /* Such bytes look like sizes when they are taken for some. */
+        memset(bytes + 2, (int) (i % 2), size);
         c = insp_cursor(bytes, 2u + size);
         UNIT_EQ(insp_hpack_next(&hpack, &c, &field), INSP_HPACK_FIELD);
 
@@ -939,7 +943,7 @@ test_hpack_memory(void)
         if (i < INSP_HPACK_TEXTS / 42) {
             UNIT_EQ(insp_hpack_next(&hpack, &c, &field), INSP_HPACK_FIELD);
             UNIT_EQ(field.size, 40);
-            UNIT_EQ(field.value[39], 'a' + (199 - i) % 26);
+            UNIT_EQ(field.value[39], (199 - i) % 2);
         } else {
             UNIT_EQ(insp_hpack_next(&hpack, &c, &field), INSP_HPACK_MORE);
         }

@@ -298,6 +298,49 @@ test_sums_under_stress(void)
     insp_engine_destroy(engine, 1000);
 }
 
+/* A client may choose where its sequence begins: so that what is expected is
+ * 0, too.  What comes behind the first segment must not be taken for it.
+ * Mutations: take an expected 0 for "not known"; let an acknowledgement from
+ * nowhere say what is expected. */
+static void
+test_overtaken_first_segment(void)
+{
+    static const char text[] = "SSH-2.0-OpenSSH_9.2p1\r\n";
+    static const uint32_t isn[] = { UINT32_MAX, 7 };
+
+    for (unsigned int i = 0; i < 2; i++) {
+        struct insp_inspector_config inspector = make_inspector();
+        struct insp_engine_config config = make_config(&inspector);
+        struct insp_engine *engine = start(&config);
+        struct insp_context ctx = pair_context(VM1, VM2);
+        struct spec spec = tcp(false, INSP_TCP_SYN, 22);
+
+        spec.tcp_seq = isn[i];
+        run_one(engine, &ctx, &spec);
+        spec.tcp_flags = INSP_TCP_ACK;
+        spec.tcp_seq = isn[i] + 1 + i;  /* Not the next one the second time. */
+        run_one(engine, &ctx, &spec);
+        for (unsigned int n = 0; n < 2; n++) {
+            bool first = n == !i;       /* In order the second time. */
+            size_t from = first ? 0 : 1, to = first ? 1 : strlen(text);
+            struct insp_verdict verdict;
+            struct insp_frame frame;
+            struct made made;
+
+            spec.tcp_seq = isn[i] + 1 + (uint32_t) from;
+            spec.payload_size = (uint16_t) (to - from);
+            spec_make(&made, &spec);
+            memcpy(made.bytes + made.size - (to - from), text + from,
+                   to - from);
+            frame = (struct insp_frame) { made.bytes, (uint32_t) made.size,
+                                          (uint32_t) made.size, NULL };
+            insp_worker_run(engine, 0, &ctx, &frame, 1, now_ns(), &verdict);
+        }
+        UNIT_EQ(stats(engine).readers.connections[INSP_APP_SSH], 1);
+        insp_engine_destroy(engine, 100);
+    }
+}
+
 UNIT_MAIN("engine",
           UNIT_TEST(test_counts_each_packet_once),
           UNIT_TEST(test_unknown_id_passes_and_is_counted),
@@ -307,4 +350,5 @@ UNIT_MAIN("engine",
           UNIT_TEST(test_fragments_follow_their_first),
           UNIT_TEST(test_nat_key_is_the_original_tuple),
           UNIT_TEST(test_absurd_flow_limit),
+          UNIT_TEST(test_overtaken_first_segment),
           UNIT_TEST(test_sums_under_stress))

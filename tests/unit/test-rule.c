@@ -319,7 +319,7 @@ test_apps(void)
     text[0] = '\0';
     CU_ASSERT(strstr(faults.text,
                      "service 'app:Kerberos': no such protocol: "
-                     "there are krb5, kafka, unknown, tls, ") == faults.text);
+                     "there are krb5, kafka, unread, unknown, ") == faults.text);
     UNIT_EQ(faults.n, 1);
 }
 

@@ -138,7 +138,7 @@ test_random(void)
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 8, 8), 0);
     for (unsigned int i = 0; i < 2000; i++) {
         n_whole += run_case(&store, i % 3 ? draw(UINT32_MAX) : UINT32_MAX - i);
-        UNIT_EQ(INSP_READ(store.used), 0);
+        UNIT_EQ(insp_store_used(&store), 0);
     }
     printf("# %u of 2000 without a loss\n", n_whole);
     CU_ASSERT(n_whole > 100);
@@ -174,7 +174,7 @@ test_first_stays(void)
     UNIT_EQ(view.size, 2);
     CU_ASSERT(!memcmp(view.bytes, "ij", 2));
     insp_stream_done(&s, &store, &view, 2, 0);
-    UNIT_EQ(INSP_READ(store.used), 0);
+    UNIT_EQ(insp_store_used(&store), 0);
     insp_store_uninit(&store);
 }
 
@@ -200,7 +200,7 @@ test_not_captured(void)
     UNIT_EQ(view.size, 5);
     insp_stream_done(&s, &store, &view, 5, 0);
     insp_stream_end(&s, &store);
-    UNIT_EQ(INSP_READ(store.used), 0);
+    UNIT_EQ(insp_store_used(&store), 0);
     insp_store_uninit(&store);
 }
 
@@ -221,7 +221,7 @@ test_too_far(void)
     /* No memory: lost, not stuck. */
     insp_store_uninit(&store);
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 1, 1), 0);
-    (void) insp_store_take(&store, false);
+    (void) insp_store_take(&store, false, 0);
     s = (struct insp_stream){ .pass = 0 };
     insp_stream_begin(&s, 0);
     (void) insp_stream_push(&s, &store, 5, (const uint8_t *) "x", 1, 1, &view);
@@ -229,8 +229,38 @@ test_too_far(void)
     insp_store_uninit(&store);
 }
 
+/* One may have half, two a third each; 0 is not held to it. */
+static void
+test_shares(void)
+{
+    struct insp_store store;
+    uint32_t blocks[30], n[4] = { 0 };
+
+    CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 30, 1), 0);
+    while ((blocks[n[1]] = insp_store_take(&store, false, 1)) != 0) {
+        n[1]++;
+    }
+    UNIT_EQ(n[1], 15);
+    while (insp_store_take(&store, false, 2)) {
+        n[2]++;
+    }
+    CU_ASSERT(n[2] >= 7);
+    CU_ASSERT(insp_store_take(&store, false, 3) != 0);
+    while (n[1]) {
+        insp_store_give(&store, blocks[--n[1]]);
+    }
+    CU_ASSERT(insp_store_take(&store, false, 2) != 0);
+    while (insp_store_take(&store, false, 0)) {
+        n[0]++;
+    }
+    UNIT_EQ(insp_store_used(&store), 30);
+    CU_ASSERT(!insp_share_of(0) && insp_share_of(1) && insp_share_of(7000));
+    insp_store_uninit(&store);
+}
+
 UNIT_MAIN("stream",
           UNIT_TEST(test_random),
           UNIT_TEST(test_first_stays),
           UNIT_TEST(test_not_captured),
-          UNIT_TEST(test_too_far))
+          UNIT_TEST(test_too_far),
+          UNIT_TEST(test_shares))

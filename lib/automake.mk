@@ -159,6 +159,7 @@ lib_libinsp_a_SOURCES += \
 	lib/app/snmp.def \
 	lib/app/ssh.c \
 	lib/app/ssh.def \
+	lib/app/share.h \
 	lib/app/store.c \
 	lib/app/store.h \
 	lib/app/stream.c \

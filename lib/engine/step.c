@@ -63,7 +63,9 @@ decide(struct insp_stepper *s, const struct insp_step_config *config,
 {
     uint64_t sent, may, recent, inspected;
 
-    if (s->step < config->level || !config->budget_ppm) {
+    /* Who changes the level wants to see that; the budget acts from there. */
+    if (s->level != config->level || !config->budget_ppm) {
+        s->level = config->level;
         if (s->step != config->level) {
             take(s, config->level, now_ns);
         }

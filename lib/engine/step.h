@@ -35,6 +35,7 @@ struct insp_step_config {
 
 struct insp_stepper {
     enum insp_step step;
+    enum insp_step level;               /* As configured at the last look. */
     uint64_t since_ns;                  /* Of the step. */
     uint64_t due_ns;                    /* Of the next look. */
     uint64_t wire, inspected;           /* Totals at the last look. */

@@ -291,6 +291,7 @@ copy_conn(struct insp_conn *to, const struct insp_conn *from)
     to->claim = INSP_READ(from->claim);
     to->icmp_type = from->icmp_type;
     to->icmp_code = from->icmp_code;
+    atomic_init(&to->app, INSP_READ(from->app));
     for (int i = 0; i < 2; i++) {
         const struct insp_flow *f = &from->flow[i];
 

@@ -75,7 +75,8 @@ EXTRA_DIST += \
 	tests/fuzz/make-corpus-names.py \
 	tests/fuzz/make-corpus-rule.py \
 	tests/fuzz/make-corpus-tls.py \
-	tests/fuzz/make-corpus-web.py
+	tests/fuzz/make-corpus-web.py \
+	tests/fuzz/make-corpus-windows.py
 
 FUZZ_SUITE = fuzz
 check-fuzz:

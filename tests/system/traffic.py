@@ -4,6 +4,9 @@
     traffic.py serve PORT [ADDRESS]     echo by TCP and UDP until killed
     traffic.py tcp HOST PORT [BYTES [SECONDS [LOCAL-PORT]]]
                         send BYTES, read them back, stay open for SECONDS
+    traffic.py tls PORT CERTIFICATE KEY
+                        a TLS server; many at a time, so that one which hangs
+                        holds up nobody
     traffic.py udp HOST PORT [COUNT [SIZE [LOCAL-PORT]]]
                         COUNT datagrams, each echoed; one that goes missing
                         is not sent again
@@ -18,6 +21,7 @@
 """
 import random
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -86,6 +90,27 @@ def tcp(host, port, size='1000', seconds='0', local_port='0'):
     s.shutdown(socket.SHUT_WR)
     s.recv(1)
     s.close()
+
+
+def tls(port, certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(['h2', 'http/1.1'])
+    listener = socket.create_server(('::', int(port)), family=socket.AF_INET6,
+                                    backlog=128, dualstack_ipv6=True)
+
+    def answer(s):
+        try:
+            with context.wrap_socket(s, server_side=True) as t:
+                while data := t.recv(65536):
+                    t.sendall(data)
+        except OSError:
+            pass
+
+    while True:
+        s, _ = listener.accept()
+        s.settimeout(10)
+        threading.Thread(target=answer, args=(s,), daemon=True).start()
 
 
 def udp(host, port, count='10', size='100', local_port='0'):
@@ -245,7 +270,7 @@ def frames(iface, seed, count, mac='ff:ff:ff:ff:ff:ff'):
 
 
 def main():
-    commands = {f.__name__: f for f in (serve, tcp, udp, connections, frames,
+    commands = {f.__name__: f for f in (serve, tcp, tls, udp, connections, frames,
                                         steady)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__.strip())

@@ -73,3 +73,6 @@ check-unit:
 	@$(TALLY) $(UNIT_SUITE) --skip "no CUnit: apt-get install libcunit1-dev"
 endif
 .PHONY: check-unit
+
+tests_unit_test_purity_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'

@@ -2,7 +2,7 @@
  *
  * A thread of its own runs batches under a seccomp filter that turns every
  * system call into SIGSYS, in a program whose malloc(), free() and locks are
- * replaced by ones that count calls from that thread.  The first test shows
+ * replaced by ones that count calls from that thread.  One test shows
  * that each of the three is noticed; the others that the packet path, for
  * new, warm, evicted, fragmented and malformed packets, does none.
  *
@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -356,7 +357,120 @@ test_packet_path(void)
     insp_engine_destroy(job.engine, 100);
 }
 
+/* What the fuzzers' inputs say (tests/fuzz/fuzz-app.c has their form), to every
+ * reader, as packets. */
+#define INPUTS_MAX 512
+
+struct input {
+    uint8_t *bytes;
+    size_t size;
+};
+
+static struct input inputs[INPUTS_MAX];
+static size_t n_inputs;
+static struct insp_dialogs *dialogs;
+static struct insp_conn input_conn;
+
+static bool
+load_inputs(void)
+{
+    glob_t files;
+
+    if (glob(INPUTS "/app-*/*", 0, NULL, &files)) {
+        return false;
+    }
+    for (size_t i = 0; i < files.gl_pathc && n_inputs < INPUTS_MAX; i++) {
+        struct input *input = &inputs[n_inputs];
+        FILE *file = fopen(files.gl_pathv[i], "rb");
+
+        input->bytes = malloc(65536);
+        input->size = file ? fread(input->bytes, 1, 65536, file) : 0;
+        n_inputs += input->size > 3;
+        if (file) {
+            fclose(file);
+        }
+    }
+    globfree(&files);
+    return n_inputs > 0;
+}
+
+static void
+say_input(const struct input *input, unsigned int flags)
+{
+    static const uint8_t protos[] = { INSP_PROTO_TCP, INSP_PROTO_UDP,
+                                      INSP_PROTO_GRE };
+    struct insp_cursor c = insp_cursor(input->bytes, input->size);
+    uint32_t seq[2] = { 1, 1 };
+    uint64_t now_ns = 1000000000;
+
+    memset((void *) &input_conn, 0, sizeof input_conn);
+    input_conn.key.ip_version = 4;
+    input_conn.key.proto = protos[insp_cursor_u8(&c) % 3];
+    input_conn.key.port[0] = 40000;
+    input_conn.key.port[1] = flags & 1 ? 53 : 443;
+    input_conn.life = 1;
+    while (insp_cursor_left(&c) >= 3) {
+        unsigned int side = insp_cursor_u8(&c) & 1;
+        size_t size = insp_cursor_be16(&c);
+        struct insp_payload p = { .now_ns = now_ns += 1000 };
+
+        size = INSP_MIN(size, insp_cursor_left(&c));
+        p.bytes = insp_cursor_take(&c, size);
+        p.captured = p.size = size;
+        p.tcp_seq = p.expected = seq[side];
+        p.has_expected = true;
+        if (insp_dialog_wants(&input_conn, side, (uint32_t) size, 0)) {
+            insp_dialog_feed(dialogs, &input_conn, side, &p);
+        }
+        seq[side] += (uint32_t) size;
+    }
+    insp_dialog_end(dialogs, &input_conn);
+}
+
+static void
+say_all_inputs(struct job *job)
+{
+    (void) job;
+    for (unsigned int pass = 0; pass < 4; pass++) {
+        for (size_t i = 0; i < n_inputs; i++) {
+            say_input(&inputs[i], pass);
+        }
+    }
+}
+
+static void
+test_readers(void)
+{
+    static const struct insp_dialogs_config config = { 64, 8192, 256 };
+    struct insp_dialogs_stats s;
+    struct job job = { .run = say_all_inputs };
+    unsigned int n_read = 0;
+
+    if (!load_inputs()) {
+        unit_skip("no inputs in " INPUTS);
+        return;
+    }
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &dialogs), 0);
+    if (run_watched(&job)) {
+        UNIT_EQ(n_calls, 0);
+        UNIT_EQ(n_allocations, 0);
+        UNIT_EQ(n_locks, 0);
+        insp_dialogs_get_stats(dialogs, &s);
+        for (unsigned int i = INSP_APP_UNKNOWN + 1; i < INSP_N_APPS_READ;
+             i++) {
+            n_read += s.connections[i] > 0;
+        }
+        printf("# %u protocols in %zu inputs\n", n_read, n_inputs);
+        CU_ASSERT(n_read > 25);
+    }
+    insp_dialogs_destroy(dialogs);
+    for (size_t i = 0; i < n_inputs; i++) {
+        free(inputs[i].bytes);
+    }
+}
+
 UNIT_MAIN("purity",
+          UNIT_TEST(test_readers),
           UNIT_TEST(test_notices_each),
           UNIT_TEST(test_packet_path))
 

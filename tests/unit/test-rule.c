@@ -306,7 +306,7 @@ test_apps(void)
     char text[64];
 
     insp_faults_init(&faults);
-    for (int app = INSP_APP_UNKNOWN; app < INSP_N_APPS; app++) {
+    for (int app = INSP_APP_UNREAD; app < INSP_N_APPS; app++) {
         snprintf(text, sizeof text, "app:%s", insp_app_word(app));
         CU_ASSERT(insp_service_parse(text, "service", &s, &faults));
         UNIT_EQ(s.app, app);
@@ -314,7 +314,7 @@ test_apps(void)
     UNIT_STR_EQ(faults.text, "");
     CU_ASSERT(!insp_service_parse("app:Kerberos", "service", &s, &faults));
     snprintf(text, sizeof text, ", ... (%d in all)",
-             INSP_N_APPS - INSP_APP_UNKNOWN);
+             INSP_N_APPS - INSP_APP_UNREAD);
     CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, text));
     text[0] = '\0';
     CU_ASSERT(strstr(faults.text,

@@ -42,7 +42,7 @@ struct question {
     const struct insp_turn *turn;
     const struct insp_reading *reading;
     uint64_t asked; /* A bit for each protocol. */
-    bool maybe;
+    bool maybe = false;
 };
 
 static bool
@@ -110,7 +110,7 @@ insp_turn_is_detected(struct insp_turn *t, const struct insp_reading *r)
 {
     struct insp_dialog *d = t->d;
     enum insp_app app;
-    bool maybe;
+    bool maybe = false;
 
     if (d->app != INSP_APP_NONE) {
         /* Its reader may have been switched off since. */

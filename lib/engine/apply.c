@@ -81,6 +81,9 @@ find_or_claim(struct insp_engine *engine, uint32_t id)
         memset(unused, 0, sizeof *unused);
         unused->since_ns = engine->host.monotonic_ns(engine->host.aux);
         unused->catch_all_since_ns = unused->since_ns;
+        engine->n_places = INSP_MAX(engine->n_places,
+                                    (size_t) (unused - engine->inspectors)
+                                        + 1);
         atomic_store_explicit(&unused->id, id, memory_order_release);
     }
     return unused;

@@ -24,7 +24,7 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
     struct insp_leaving_table **at = &engine->leaving;
     bool drained = true;
 
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && inspector->table) {
@@ -66,7 +66,7 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
 static bool
 has_inspectors(const struct insp_engine *engine)
 {
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         if (INSP_READ(engine->inspectors[i].id)) {
             return true;
         }
@@ -78,7 +78,7 @@ has_inspectors(const struct insp_engine *engine)
 static void
 turn_departed(struct insp_engine *engine, uint64_t now_ns)
 {
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
         const struct insp_leaving_table *leaving = engine->leaving;
 
@@ -130,7 +130,7 @@ find_worst_uplink(const struct insp_engine *engine, uint32_t id,
         for (unsigned int j = 0; j < uplinks[i].n_inspectors; j++) {
             feeds |= uplinks[i].inspectors[j] == id;
         }
-        for (size_t j = 0; feeds && j < INSP_MAX_INSPECTORS; j++) {
+        for (size_t j = 0; feeds && j < engine->n_places; j++) {
             const struct insp_inspector *inspector = &engine->inspectors[j];
             uint32_t its_id = INSP_READ(inspector->id);
 
@@ -165,7 +165,7 @@ turn_steps(struct insp_engine *engine, uint64_t now_ns)
     engine->steps_due_ns = now_ns + 1000 * MS;
     n = insp_drain_get_status(engine->drain, uplinks, INSP_MAX_UPLINKS);
     n = INSP_MIN(n, INSP_MAX_UPLINKS);
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
         enum insp_step before = inspector->stepper.step;
         uint64_t wire, inspected;
@@ -192,7 +192,7 @@ turn_steps(struct insp_engine *engine, uint64_t now_ns)
 static void
 turn_aggregates(struct insp_engine *engine, uint64_t now_ns)
 {
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id)) {
@@ -204,7 +204,7 @@ turn_aggregates(struct insp_engine *engine, uint64_t now_ns)
 static void
 turn_sensor_records(struct insp_engine *engine, uint64_t now_ns)
 {
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (!INSP_READ(inspector->id) || inspector->mark != engine->mark

@@ -266,6 +266,7 @@ struct insp_engine {
     _Atomic uint64_t applied;                           /* C writes */
     _Atomic uint64_t unknown_id;                        /* A */
     struct insp_inspector *inspectors;  /* INSP_MAX_INSPECTORS; A by id. */
+    size_t n_places;                    /* C; of these, that were ever used. */
 
     /* Control thread. */
     struct insp_known_port *ports;      /* Open hash by stats.id. */

@@ -6,8 +6,8 @@
  * expected was compared with tshark's and OpenSSL's view of the same bytes.
  *
  * Mutations: count blocks of AES from 1; forget 'left' between two calls; look
- * at the second server name; take a HelloRetryRequest for a ServerHello; do not
- * sort pieces of CRYPTO. */
+ * at the second server name; take a HelloRetryRequest for a ServerHello; do
+ * not sort pieces of CRYPTO; let a Certificate push a ServerHello out. */
 
 #include <openssl/evp.h>
 
@@ -911,8 +911,8 @@ test_quic_versions(void)
     }
 }
 
-/* A hello of 1.8 KB in two packets, in pieces in any order, the first 'n_first'
- * of them in the first packet, with PING and PADDING in between. */
+/* A hello of 1.8 KB in two packets, in pieces in any order, the first
+ * 'n_first' of them in the first packet, with PING and PADDING in between. */
 static void
 test_quic_scattered(void)
 {

@@ -42,7 +42,7 @@ struct question {
     const struct insp_turn *turn;
     const struct insp_reading *reading;
     uint64_t asked; /* A bit for each protocol. */
-    bool maybe = false;
+    bool maybe;
 };
 
 static bool

@@ -55,7 +55,9 @@ struct insp_dialogs {
     _Atomic bool off[INSP_N_APPS];
     struct insp_shares shares;  /* Of dialogs. */
     _Atomic(struct insp_names *) names;     /* NULL: never were kept. */
-    _Atomic bool keeps_names;
+    _Atomic bool keeps_names;   /* Those that DNS tells. */
+    _Atomic bool wants_names;   /* Of servers, for as long as connections
+                                 * live. */
 
     /* Control thread. */
     uint32_t ready;             /* Events taken, oldest first, or

@@ -93,6 +93,10 @@ bool insp_dialog_feed(struct insp_dialogs *, struct insp_conn *,
 void insp_dialog_name(const struct insp_dialogs *, const struct insp_conn *,
                       char *name);
 
+/* Control: whether anybody asks for server names.  If not, they go with what
+ * else is known when a reader is done. */
+void insp_dialogs_want_names(struct insp_dialogs *, bool);
+
 /* Control: names that DNS gives to addresses are kept, or are not. */
 int insp_dialogs_keep_names(struct insp_dialogs *, bool on,
                             const struct insp_hash_key *) INSP_MUST_USE;

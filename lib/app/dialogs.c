@@ -130,6 +130,12 @@ insp_dialogs_get_stats(const struct insp_dialogs *ds,
                                  * before it connects... */
 #define MOST_TTL 3600 /* ... and goes on using old answers. */
 
+void
+insp_dialogs_want_names(struct insp_dialogs *ds, bool wanted)
+{
+    atomic_store_explicit(&ds->wants_names, wanted, memory_order_relaxed);
+}
+
 int
 insp_dialogs_keep_names(struct insp_dialogs *ds, bool on,
                         const struct insp_hash_key *secret)

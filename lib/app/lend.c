@@ -196,7 +196,7 @@ insp_dialog_finish(struct insp_dialogs *ds, struct insp_dialog *d,
     insp_dialog_give_memory_back(ds, d);
     insp_dialog_set_reads(conn, 0, INSP_READS_DONE);
     insp_dialog_set_reads(conn, 1, INSP_READS_DONE);
-    if (keep_name && INSP_READ(d->name_size)) {
+    if (keep_name && INSP_READ(d->name_size) && INSP_READ(ds->wants_names)) {
         insp_dialog_let_go(d);
         return;
     }

@@ -253,6 +253,9 @@ add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
         out->version = insp_policy_version(out->policy);
         out->reads_apps = out->dialogs && insp_policy_reads_apps(out->policy);
     }
+    if (out->dialogs) {
+        insp_dialogs_want_names(out->dialogs, out->reads_apps);
+    }
     out->pickup_ns = config->pickup_time_ms * MS;
     out->pickup_until_ns = inspector->since_ns + out->pickup_ns;
     out->secret = inspector->table_config.secret;

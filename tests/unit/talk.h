@@ -56,6 +56,7 @@ talk_begin(struct talk *t, uint8_t proto, uint16_t from, uint16_t to)
     t->conn = aligned_alloc(INSP_CACHE_LINE, sizeof *t->conn);
     CU_ASSERT_PTR_NOT_NULL_FATAL(t->conn);
     CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &t->dialogs), 0);
+    insp_dialogs_want_names(t->dialogs, true);
     memset((void *) t->conn, 0, sizeof *t->conn);
     t->conn->key.ip_version = 4;
     t->conn->key.proto = proto;

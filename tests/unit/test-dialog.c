@@ -97,6 +97,34 @@ test_limits(void)
     free((void *) conns);
 }
 
+/* A dialog stays for the server's name, when somebody asks for names. */
+static void
+test_wanted(void)
+{
+    static const char hello[] =
+        "\x16\x03\x01\x00\x3e\x01\x00\x00\x3a\x03\x03"
+        "0123456789abcdef0123456789abcdef"
+        "\x00\x00\x02\x00\x2f\x01\x00\x00\x0f"
+        "\x00\x00\x00\x0b\x00\x09\x00\x00\x06"
+        "a.test";
+    static const uint8_t alert[] = { 0x15, 3, 3, 0, 2, 2, 40 };
+
+    for (unsigned int wanted = 0; wanted < 2; wanted++) {
+        static struct talk t;
+        struct insp_dialogs_stats stats;
+
+        talk_begin(&t, INSP_PROTO_TCP, 40000, 443);
+        insp_dialogs_want_names(t.dialogs, wanted);
+        talk_say(&t, 0, hello, sizeof hello - 1);
+        talk_say(&t, 1, alert, sizeof alert);
+        UNIT_EQ(INSP_READ(t.conn->app), INSP_APP_TLS);
+        insp_dialogs_get_stats(t.dialogs, &stats);
+        UNIT_EQ(stats.used, wanted);
+        (void) talk_end(&t);
+        UNIT_STR_EQ(t.name, wanted ? "a.test" : "");
+    }
+}
+
 static void
 test_off(void)
 {
@@ -363,6 +391,7 @@ test_names(void)
 
 UNIT_MAIN("dialog",
           UNIT_TEST(test_limits),
+          UNIT_TEST(test_wanted),
           UNIT_TEST(test_off),
           UNIT_TEST(test_whose),
           UNIT_TEST(test_late),

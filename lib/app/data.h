@@ -61,6 +61,21 @@ insp_frames_take(struct insp_frames *f, size_t head, uint64_t size,
     return true;
 }
 
+/* The next word of a line, which blanks part; empty at its end. */
+static inline struct insp_cursor
+insp_cursor_word(struct insp_cursor *line)
+{
+    size_t n = 0;
+
+    while (insp_cursor_left(line) && line->at[0] == ' ') {
+        insp_cursor_skip(line, 1);
+    }
+    while (n < insp_cursor_left(line) && line->at[n] != ' ') {
+        n++;
+    }
+    return insp_cursor_sub(line, n);
+}
+
 /* Up to the next zero, which is passed too; NULL when there is none. */
 static inline const uint8_t *
 insp_cursor_zero(struct insp_cursor *c, size_t *size)

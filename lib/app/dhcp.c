@@ -124,7 +124,7 @@ put_bytes(struct insp_event *e, enum insp_app_field field,
 static void
 put_fqdn(struct insp_event *e, struct insp_cursor *c)
 {
-    uint8_t flags = insp_cursor_u8(c), text[TEXT_MAX], size;
+    uint8_t flags = insp_cursor_u8(c), text[TEXT_MAX];
     struct insp_put p = insp_put(text, sizeof text);
 
     insp_cursor_skip(c, 2);
@@ -132,17 +132,7 @@ put_fqdn(struct insp_event *e, struct insp_cursor *c)
         put_bytes(e, INSP_FIELD_DHCP_FQDN, c);
         return;
     }
-    while ((size = insp_cursor_u8(c)) && size <= 63) {
-        const uint8_t *label = insp_cursor_take(c, size);
-
-        if (!label) {
-            break;
-        }
-        if (insp_put_size(&p)) {
-            insp_put_u8(&p, '.');
-        }
-        insp_put_bytes(&p, label, size);
-    }
+    insp_text_labels(&p, c);
     if (insp_put_size(&p) && !insp_event_has(e, INSP_FIELD_DHCP_FQDN)) {
         insp_event_bytes(e, INSP_FIELD_DHCP_FQDN, text, insp_put_size(&p));
     }

@@ -347,22 +347,6 @@ insp_events_end_all(struct insp_dialogs *ds, struct insp_dialog *d,
     }
 }
 
-/* What is on the stack, turned upside down. */
-static uint32_t
-oldest_first(struct insp_stack *stack)
-{
-    uint32_t at = insp_stack_take_all(stack), first = INSP_STACK_END;
-
-    while (at != INSP_STACK_END) {
-        uint32_t below = insp_stack_below(stack, at);
-
-        insp_stack_join(stack, at, first);
-        first = at;
-        at = below;
-    }
-    return first;
-}
-
 bool
 insp_dialogs_next(struct insp_dialogs *ds, struct insp_event_report *report)
 {
@@ -373,7 +357,7 @@ insp_dialogs_next(struct insp_dialogs *ds, struct insp_event_report *report)
         ds->taken = 0;
     }
     if (ds->ready == INSP_STACK_END) {
-        ds->ready = oldest_first(&ds->ended);
+        ds->ready = insp_stack_take_oldest_first(&ds->ended);
         if (ds->ready == INSP_STACK_END) {
             return false;
         }

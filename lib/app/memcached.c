@@ -63,20 +63,6 @@ read_line(struct insp_cursor *c, struct insp_cursor *line)
     return true;
 }
 
-static struct insp_cursor
-read_word(struct insp_cursor *line)
-{
-    size_t n = 0;
-
-    while (insp_cursor_left(line) && line->at[0] == ' ') {
-        insp_cursor_skip(line, 1);
-    }
-    while (n < insp_cursor_left(line) && line->at[n] != ' ') {
-        n++;
-    }
-    return insp_cursor_sub(line, n);
-}
-
 static bool
 is_word(const struct insp_cursor *word, const char *text)
 {
@@ -186,7 +172,7 @@ static void
 read_keys(struct insp_cursor *line, struct text *t)
 {
     while (insp_cursor_left(line)) {
-        struct insp_cursor word = read_word(line);
+        struct insp_cursor word = insp_cursor_word(line);
 
         if (insp_cursor_left(&word)) {
             t->n_keys++;
@@ -199,7 +185,7 @@ static void
 read_flags(struct insp_cursor *line, struct text *t)
 {
     while (insp_cursor_left(line)) {
-        struct insp_cursor flag = read_word(line);
+        struct insp_cursor flag = insp_cursor_word(line);
 
         t->may_be_silent |= is_word(&flag, "q");
     }
@@ -209,7 +195,7 @@ read_flags(struct insp_cursor *line, struct text *t)
 static bool
 read_text(struct insp_cursor line, struct text *t)
 {
-    struct insp_cursor word = read_word(&line), last;
+    struct insp_cursor word = insp_cursor_word(&line), last;
     bool good = true;
 
     *t = (struct text){ .command = find_command(word) };
@@ -217,10 +203,10 @@ read_text(struct insp_cursor line, struct text *t)
         return false;
     }
     if (t->command->shape == TOUCHES) {
-        good = is_number(read_word(&line));
+        good = is_number(insp_cursor_word(&line));
     }
     if (t->command->shape != ASKS && t->command->shape != META_ALONE) {
-        t->key = read_word(&line);
+        t->key = insp_cursor_word(&line);
         t->n_keys = 1;
         good &= is_key(&t->key);
     }
@@ -228,14 +214,14 @@ read_text(struct insp_cursor line, struct text *t)
     case GETS:
     case TOUCHES: read_keys(&line, t); return good;
     case STORES:
-        good &= read_number(read_word(&line), &t->value_size); /* Flags. */
-        good &= is_number(read_word(&line));
-        good &= read_number(read_word(&line), &t->value_size);
+        good &= read_number(insp_cursor_word(&line), &t->value_size); /* Flags. */
+        good &= is_number(insp_cursor_word(&line));
+        good &= read_number(insp_cursor_word(&line), &t->value_size);
         t->has_value = true;
         break;
-    case COUNTS: good &= is_number(read_word(&line)); break;
+    case COUNTS: good &= is_number(insp_cursor_word(&line)); break;
     case META_STORES:
-        good &= read_number(read_word(&line), &t->value_size);
+        good &= read_number(insp_cursor_word(&line), &t->value_size);
         t->has_value = true;
         read_flags(&line, t);
         return good && t->value_size <= VALUE_MAX;
@@ -246,7 +232,7 @@ read_text(struct insp_cursor line, struct text *t)
     }
     /* "noreply" stands last; "cas" has a number before it. */
     for (int i = 0; i < 4 && insp_cursor_left(&line); i++) {
-        last = read_word(&line);
+        last = insp_cursor_word(&line);
         t->is_silent = is_word(&last, "noreply");
     }
     return good && !insp_cursor_left(&line) && t->value_size <= VALUE_MAX;
@@ -494,7 +480,7 @@ guess_text(struct insp_cursor c)
         return INSP_GUESS_NO;
     }
     line = c;
-    word = read_word(&line);
+    word = insp_cursor_word(&line);
     return begins_command(&word, insp_cursor_left(&line) > 0)
                ? INSP_GUESS_MAYBE
                : INSP_GUESS_NO;
@@ -608,17 +594,17 @@ enum answer {
 static enum answer
 read_answer(struct insp_cursor line, struct insp_cursor *word, uint64_t *size)
 {
-    *word = read_word(&line);
+    *word = insp_cursor_word(&line);
     *size = 0;
     if (is_word(word, "VALUE")) {
-        (void) read_word(&line);
-        (void) read_word(&line);
-        return read_number(read_word(&line), size) && *size <= VALUE_MAX
+        (void) insp_cursor_word(&line);
+        (void) insp_cursor_word(&line);
+        return read_number(insp_cursor_word(&line), size) && *size <= VALUE_MAX
                    ? ANSWER_VALUE
                    : ANSWER_BAD;
     }
     if (is_word(word, "VA")) {
-        return read_number(read_word(&line), size) && *size <= VALUE_MAX
+        return read_number(insp_cursor_word(&line), size) && *size <= VALUE_MAX
                    ? ANSWER_LAST_VALUE
                    : ANSWER_BAD;
     }

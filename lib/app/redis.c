@@ -282,41 +282,26 @@ end_without_answer(struct insp_reading *r)
     }
 }
 
-/* The next word of a line. */
-static struct insp_cursor
-read_word(struct insp_cursor *line)
-{
-    size_t n = 0;
-
-    while (insp_cursor_left(line) && line->at[0] == ' ') {
-        insp_cursor_skip(line, 1);
-    }
-    while (n < insp_cursor_left(line) && line->at[n] != ' ') {
-        n++;
-    }
-    return insp_cursor_sub(line, n);
-}
-
 /* A command that a person types: words in a line. */
 static bool
 read_inline(struct insp_reading *r, struct insp_cursor line)
 {
     struct state *s = r->state;
-    struct insp_cursor name = read_word(&line), rest = line;
+    struct insp_cursor name = insp_cursor_word(&line), rest = line;
     uint64_t n_args = 0;
 
     if (!insp_cursor_left(&name)) {
         return true;
     }
     while (insp_cursor_left(&rest)) {
-        struct insp_cursor word = read_word(&rest);
+        struct insp_cursor word = insp_cursor_word(&rest);
 
         n_args += insp_cursor_left(&word) > 0;
     }
     if (!begin_command(r, name.at, insp_cursor_left(&name), n_args)) {
         return false;
     }
-    if (s->is_client_command && is_reply(read_word(&line))) {
+    if (s->is_client_command && is_reply(insp_cursor_word(&line))) {
         end_without_answer(r);
     }
     s->is_client_command = false;

@@ -103,4 +103,24 @@ insp_text_ip6(struct insp_put *p, const uint8_t ip[16])
     }
 }
 
+/* Labels with their size in front, as a name with dots (RFC 1035, section 3.1;
+ * no pointers). */
+static inline void
+insp_text_labels(struct insp_put *p, struct insp_cursor *c)
+{
+    uint8_t size;
+
+    while ((size = insp_cursor_u8(c)) && size <= 63) {
+        const uint8_t *label = insp_cursor_take(c, size);
+
+        if (!label) {
+            break;
+        }
+        if (insp_put_size(p)) {
+            insp_put_u8(p, '.');
+        }
+        insp_put_bytes(p, label, size);
+    }
+}
+
 #endif /* app/text.h */

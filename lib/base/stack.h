@@ -132,6 +132,23 @@ insp_stack_below(const struct insp_stack *s, uint32_t index)
            1;
 }
 
+/* Empties the stack, turns what was on it upside down, and returns the entry
+ * that was pushed first; insp_stack_below() gives the one after. */
+static inline uint32_t
+insp_stack_take_oldest_first(struct insp_stack *s)
+{
+    uint32_t at = insp_stack_take_all(s), first = INSP_STACK_END;
+
+    while (at != INSP_STACK_END) {
+        uint32_t below = insp_stack_below(s, at);
+
+        insp_stack_join(s, at, first);
+        first = at;
+        at = below;
+    }
+    return first;
+}
+
 static inline bool
 insp_stack_is_empty(const struct insp_stack *s)
 {

@@ -247,27 +247,10 @@ attend(struct insp_table *t, uint32_t index)
     move_owner(t, index);
 }
 
-/* Turns a chain of the born stack upside down, so that the oldest comes
- * first. */
-static uint32_t
-oldest_first(struct insp_stack *stack, uint32_t at)
-{
-    uint32_t first = INSP_STACK_END;
-
-    while (at != INSP_STACK_END) {
-        uint32_t below = insp_stack_below(stack, at);
-
-        insp_stack_join(stack, at, first);
-        first = at;
-        at = below;
-    }
-    return first;
-}
-
 void
 insp_control_take_in(struct insp_table *t)
 {
-    uint32_t at = oldest_first(&t->born, insp_stack_take_all(&t->born));
+    uint32_t at = insp_stack_take_oldest_first(&t->born);
     uint32_t below;
 
     for (; at != INSP_STACK_END; at = below) {

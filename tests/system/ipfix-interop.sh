@@ -93,7 +93,7 @@ if command -v ipfixDump >/dev/null; then
     done
     d=$dir/known.dump
     check "as many records as there are" count 1 \
-        'File Stats:.* 249 Data Records, 10 Template' "$d"
+        'File Stats:.* 250 Data Records, 10 Template' "$d"
     check "it learns our elements from the stream" count 0 \
         '32473.*_alienInformationElement' "$d"
     check "a protocol's record" count 1 'inspectAppRecord : .*tls$' "$d"

@@ -359,13 +359,53 @@ ovsext_crash_readers(void)
     return crashed_readers;
 }
 
-/* A frame that ends, for whoever reads it, at a page that cannot be read:
- * behind the IP header, or, when a reader is to crash, behind that of UDP. */
 struct test {
     unsigned int inspector;
-    bool reader;
+    bool reader;                /* A reader is to crash, not the parser. */
 };
 
+static void
+inspect_frame(const struct test *test, const void *data, size_t size)
+{
+    struct insp_context context = {
+        .inspector = test->inspector,
+    };
+    struct insp_frame frame = {
+        .data = data,
+        .size = size,
+        .wire_size = size,
+    };
+    struct insp_verdict verdict;
+
+    insp_worker_run(atomic_load(&crash_engine), ovsext_worker_slot(),
+                    &context, &frame, 1, ovsext_monotonic_ns(), &verdict);
+}
+
+/* A question for DNS, three times; it is only the reader of DNS that looks at
+ * what this side says after that. */
+static void
+say_what_dns_reads(const struct test *test, const uint8_t *head,
+                   size_t head_size)
+{
+    static const uint8_t question[] = {
+        0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+        1, 'a', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1,
+    };
+    uint8_t frame[128];
+    uint8_t *ip = frame + 14, *udp = ip + 20;
+
+    ovs_assert(head_size + sizeof question <= sizeof frame);
+    memcpy(frame, head, head_size);
+    memcpy(frame + head_size, question, sizeof question);
+    ip[3] = 20 + 8 + sizeof question;
+    udp[5] = 8 + sizeof question;
+    for (int i = 0; i < 3; i++) {
+        inspect_frame(test, frame, head_size + sizeof question);
+    }
+}
+
+/* A frame that ends, for whoever reads it, at a page that cannot be read:
+ * behind the IP header, or behind that of UDP. */
 static void *
 crash_on_purpose(void *test_)
 {
@@ -385,24 +425,16 @@ crash_on_purpose(void *test_)
     size_t page = sysconf(_SC_PAGESIZE);
     uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct insp_context context = {
-        .inspector = test->inspector,
-    };
-    struct insp_verdict verdict;
-    struct insp_frame frame;
 
     ovs_assert(pages != MAP_FAILED);
     memcpy(pages + page - head_size, head, head_size);
     mprotect(pages + page, page, PROT_NONE);
-    frame = (struct insp_frame) {
-        .data = pages + page - head_size,
-        .size = 214,
-        .wire_size = 214,
-    };
-    insp_worker_run(atomic_load(&crash_engine), ovsext_worker_slot(),
-                    &context, &frame, 1, ovsext_monotonic_ns(), &verdict);
-    VLOG_ERR("the test did not crash: is inspector %u in force?",
-             context.inspector);
+    if (test->reader) {
+        say_what_dns_reads(test, head, head_size);
+    }
+    inspect_frame(test, pages + page - head_size, 214);
+    VLOG_ERR("the test did not crash: is inspector %u in force, and its "
+             "reader on?", test->inspector);
     munmap(pages, 2 * page);
     return NULL;
 }

@@ -81,8 +81,7 @@ word_of(size_t kind)
 static bool
 is_kind(size_t kind)
 {
-    return kind < KIND_APPS || (kind - KIND_APPS != INSP_APP_NONE &&
-                                kind - KIND_APPS != INSP_APP_UNKNOWN);
+    return kind < KIND_APPS || kind - KIND_APPS > INSP_APP_UNKNOWN;
 }
 
 static size_t

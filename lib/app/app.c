@@ -86,17 +86,6 @@ insp_app_has_port(enum insp_app app, uint16_t port)
     return port && i < PORTS_MAX && ports[app][i] == port;
 }
 
-enum insp_app
-insp_app_by_port(uint16_t port, unsigned int i)
-{
-    for (unsigned int app = 0; app < INSP_N_APPS_READ; app++) {
-        if (insp_app_has_port((enum insp_app) app, port) && !i--) {
-            return (enum insp_app) app;
-        }
-    }
-    return INSP_APP_NONE;
-}
-
 static char
 lower(uint8_t c)
 {

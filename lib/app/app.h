@@ -214,9 +214,8 @@ void *insp_reading_memory(struct insp_reading *, unsigned int i, size_t size);
 
 /* Of a protocol below INSP_N_APPS_READ; else NULL. */
 const struct insp_reader *insp_reader_of(enum insp_app);
-/* The 'i'th protocol that a connection between these ports may well speak,
- * INSP_APP_NONE: no more of them.  For a reader to be asked first. */
-enum insp_app insp_app_by_port(uint16_t port, unsigned int i);
+/* Whether a connection to that port may well speak it: its reader is asked
+ * first. */
 bool insp_app_has_port(enum insp_app, uint16_t port);
 
 /* What is known by its first words alone, or INSP_APP_UNKNOWN (first.c). */

@@ -157,7 +157,6 @@ mend_gap(struct insp_turn *t, unsigned int side)
         (void) insp_stream_resync(s, &t->ds->store);
         return;
     }
-    insp_stream_end(s, &t->ds->store);
     insp_turn_set_done(t, side);
     if (d->stream[!side].is_done) {
         if (d->app == INSP_APP_NONE) {

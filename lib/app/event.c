@@ -330,15 +330,6 @@ give_back(struct insp_dialogs *ds, struct insp_event *e)
 }
 
 void
-insp_event_drop(struct insp_reading *r, struct insp_event *e)
-{
-    if (e) {
-        unlink_event(r->dialogs, r->dialog, e);
-        give_back(r->dialogs, e);
-    }
-}
-
-void
 insp_events_end_all(struct insp_dialogs *ds, struct insp_dialog *d,
                     uint64_t now_ns)
 {

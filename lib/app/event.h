@@ -60,8 +60,6 @@ uint64_t insp_event_age_us(const struct insp_reading *,
 
 /* The record goes out.  The event is the reader's no longer. */
 void insp_event_end(struct insp_reading *, struct insp_event *);
-/* It does not, after all. */
-void insp_event_drop(struct insp_reading *, struct insp_event *);
 
 /* Fields that stand one behind the other: the form in which events keep them
  * and records carry them. */

@@ -107,14 +107,8 @@ static uint16_t
 port_of(bool is_known)
 {
     for (unsigned int port = 1; is_known && port <= UINT16_MAX; port++) {
-        enum insp_app app;
-
-        for (unsigned int i = 0;
-             (app = insp_app_by_port((uint16_t) port, i)) != INSP_APP_NONE;
-             i++) {
-            if (app == FUZZ_APP) {
-                return (uint16_t) port;
-            }
+        if (insp_app_has_port(FUZZ_APP, (uint16_t) port)) {
+            return (uint16_t) port;
         }
     }
     return 1234;

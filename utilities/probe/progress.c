@@ -18,8 +18,8 @@
 static bool is_on, is_drawn;
 static uint64_t begun_ns, drawn_ns;
 
-static uint64_t
-clock_ns(void)
+uint64_t
+probe_clock_ns(void)
 {
     struct timespec now;
 
@@ -31,13 +31,13 @@ void
 probe_progress_begin(bool is_wanted)
 {
     is_on = is_wanted && isatty(STDERR_FILENO);
-    begun_ns = drawn_ns = clock_ns();
+    begun_ns = drawn_ns = probe_clock_ns();
 }
 
 void
 probe_progress(uint64_t offset, uint64_t size, uint64_t packets)
 {
-    uint64_t now_ns = is_on ? clock_ns() : 0;
+    uint64_t now_ns = is_on ? probe_clock_ns() : 0;
     double mpps;
     char bar[WIDTH + 1];
     size_t done;

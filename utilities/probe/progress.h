@@ -16,6 +16,9 @@
 
 #include "base/compiler.h"
 
+/* How long something takes: monotonic, of the machine and not of packets. */
+uint64_t probe_clock_ns(void);
+
 /* Shows nothing when it is not wanted, or stderr is no terminal. */
 void probe_progress_begin(bool is_wanted);
 

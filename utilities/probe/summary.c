@@ -6,23 +6,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "progress.h"
 #include "summary.h"
-
-static uint64_t
-clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
-}
 
 void
 probe_summary_begin(struct probe_summary *s)
 {
-    s->begun_ns = clock_ns();
+    s->begun_ns = probe_clock_ns();
 }
 
 void
@@ -41,7 +32,7 @@ probe_summary_unread(struct probe_summary *s, uint32_t link)
 void
 probe_summary_end(struct probe_summary *s)
 {
-    s->ended_ns = clock_ns();
+    s->ended_ns = probe_clock_ns();
 }
 
 const char *

@@ -5,7 +5,8 @@
     gen-records.py SRCDIR --check    exit 1 if the file there is another one
 
 Run it after a change of record.def, of the fields of a protocol (lib/app/), or
-of flow/end.def, flow/remainder.def, whose words the manual lists.
+of flow/end.def, flow/remainder.def, engine/inventory.def, whose words the
+manual lists.
 tests/system/ipfix-interop.sh compares.
 """
 import os
@@ -26,9 +27,14 @@ SECTIONS = [
      'Of one inspector, totals since it began: '
      '`seen = inspected + skipped + lost`. Template 259.'),
     ('Loss', ['INSP_LOSS'], 'inspect_loss',
-     'An uplink had to drop records because its queue was full. It stands '
-     'where they would have stood, and is in none of the counts of the '
-     'uplink. Template 260.'),
+     'An uplink had to drop records because its queue, and its spool if it '
+     'has one, was full. It stands before what was not dropped. To a '
+     'collector that acknowledges it is a record like others, with a number; '
+     'else it is in none of the counts of the uplink. Template 260.'),
+    ('Restart', ['INSP_RESTART'], 'inspect_restart',
+     'The first record of an uplink with a spool that was there before: what '
+     'the process before had for it, and what of that is lost. After an '
+     'orderly end that is 0. Template 266.'),
     ('Identity', ['INSP_PORT'], None,
      'Who is behind a port id; an options record that comes before the first '
      'record that names the id, once a connection and observation domain. A '
@@ -171,6 +177,10 @@ def protocols(srcdir):
     known = [(a[0], string(a[1]), string(a[-1]), 512 + 2 * (i + 2))
              for i, (_, a) in enumerate(
                  calls(read(os.path.join(app, 'app.def')), ['INSP_APP']))]
+    # Behind them stands what no reader makes (app.h).
+    known.append(('LISTENER', 'listener',
+                  'a service that was seen to answer',
+                  512 + 2 * (len(known) + 2)))
     rows = {}
     for name in re.findall(r'#include "app/(\w+\.def)"',
                            read(os.path.join(app, 'field.def'))):
@@ -237,7 +247,7 @@ def protocol_sections(srcdir, text, where):
 
 
 def words(srcdir, name, macro):
-    text = read(os.path.join(srcdir, 'lib/flow', name))
+    text = read(os.path.join(srcdir, 'lib', name))
     for _, a in calls(text, [macro]):
         yield f'* `{string(a[1])}`: {string(a[-1])}'
 
@@ -272,11 +282,15 @@ def document(srcdir):
     yield ''
     yield '`inspect.end`, in this order from 0 in IPFIX:'
     yield ''
-    yield from words(srcdir, 'end.def', 'INSP_END')
+    yield from words(srcdir, 'flow/end.def', 'INSP_END')
     yield ''
     yield '`remainder.reason`, likewise; `catch-all` follows the last one:'
     yield ''
-    yield from words(srcdir, 'remainder.def', 'INSP_REMAINDER')
+    yield from words(srcdir, 'flow/remainder.def', 'INSP_REMAINDER')
+    yield ''
+    yield '`listener.weaknesses`:'
+    yield ''
+    yield from words(srcdir, 'engine/inventory.def', 'INSP_WEAKNESS')
 
 
 def main():

@@ -124,6 +124,7 @@ lib_libinsp_a_SOURCES += \
 	lib/app/lend.c \
 	lib/app/little.c \
 	lib/app/little.h \
+	lib/app/listener.def \
 	lib/app/llmnr.c \
 	lib/app/mdns.c \
 	lib/app/memcached.c \
@@ -260,7 +261,12 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/function.c \
 	lib/engine/function.def \
 	lib/engine/internal.h \
+	lib/engine/inventory.c \
+	lib/engine/inventory.def \
+	lib/engine/inventory.h \
 	lib/engine/judge.c \
+	lib/engine/leases.c \
+	lib/engine/leases.h \
 	lib/engine/path.h \
 	lib/engine/port.c \
 	lib/engine/probe.c \

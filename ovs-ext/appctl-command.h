@@ -19,6 +19,8 @@
 #ifndef OVSEXT_APPCTL_COMMAND_H
 #define OVSEXT_APPCTL_COMMAND_H 1
 
+#include <netinet/in.h>
+
 #include "engine/engine.h"
 #include "ovs-ext/out.h"
 #include "ovs-ext/rows.h"
@@ -51,6 +53,23 @@ ovsext_answer ovsext_answer_uplinks;
 /* appctl-flows.c */
 ovsext_answer ovsext_answer_flows;
 ovsext_answer ovsext_answer_flush;
+
+/* The same, for who shows connections: "tcp"; an address; "10.0.0.1:80" or
+ * "[::1]:80"; what a person would call the VM or port, "-": nobody knows. */
+#define OVSEXT_PROTO_SIZE 8
+#define OVSEXT_END_SIZE (INET6_ADDRSTRLEN + 8)
+const char *ovsext_proto_word(uint8_t proto, char buffer[OVSEXT_PROTO_SIZE]);
+const char *ovsext_conn_address(const struct insp_record_connection *,
+                                int side, char text[INET6_ADDRSTRLEN]);
+const char *ovsext_conn_end(const struct insp_record_connection *, int side,
+                            char text[OVSEXT_END_SIZE]);
+const char *ovsext_port_called(const struct insp_port *);
+/* An object with what is known of a port. */
+void ovsext_put_end(struct ovsext_out *, const char *key,
+                    const struct insp_port *, uint32_t id);
+
+/* appctl-listeners.c */
+ovsext_answer ovsext_answer_listeners;
 
 /* appctl-coverage.c */
 ovsext_answer ovsext_answer_coverage;

@@ -38,8 +38,8 @@ flow_state(const struct insp_record_connection *conn)
     return "new";
 }
 
-static const char *
-proto_name(uint8_t proto, char buffer[8])
+const char *
+ovsext_proto_word(uint8_t proto, char buffer[OVSEXT_PROTO_SIZE])
 {
     switch (proto) {
     case INSP_PROTO_ICMP: return "icmp";
@@ -48,7 +48,7 @@ proto_name(uint8_t proto, char buffer[8])
     case INSP_PROTO_ICMPV6: return "icmp6";
     case INSP_PROTO_SCTP: return "sctp";
     }
-    snprintf(buffer, 8, "ip/%u", proto);
+    snprintf(buffer, OVSEXT_PROTO_SIZE, "ip/%u", proto);
     return buffer;
 }
 
@@ -59,9 +59,9 @@ has_ports(uint8_t proto)
            || proto == INSP_PROTO_SCTP;
 }
 
-static void
-format_address(const struct insp_record_connection *conn, int side,
-               char text[INET6_ADDRSTRLEN])
+const char *
+ovsext_conn_address(const struct insp_record_connection *conn, int side,
+                    char text[INET6_ADDRSTRLEN])
 {
     const uint8_t *addr = conn->addr[side];
 
@@ -70,18 +70,35 @@ format_address(const struct insp_record_connection *conn, int side,
     } else {
         inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
     }
+    return text;
 }
 
-/* What a person would call the end of a connection. */
-static const char *
-end_name(const struct insp_port *port)
+const char *
+ovsext_conn_end(const struct insp_record_connection *conn, int side,
+                char text[OVSEXT_END_SIZE])
+{
+    bool brackets = conn->ip_version == 6;
+    char address[INET6_ADDRSTRLEN];
+    size_t n;
+
+    n = snprintf(text, OVSEXT_END_SIZE, "%s%s%s", brackets ? "[" : "",
+                 ovsext_conn_address(conn, side, address),
+                 brackets ? "]" : "");
+    if (has_ports(conn->proto)) {
+        snprintf(text + n, OVSEXT_END_SIZE - n, ":%u", conn->l4_port[side]);
+    }
+    return text;
+}
+
+const char *
+ovsext_port_called(const struct insp_port *port)
 {
     return !port ? "-" : port->vm_id[0] ? port->vm_id : port->name;
 }
 
-static void
-put_end(struct ovsext_out *out, const char *key,
-        const struct insp_port *port, uint32_t id)
+void
+ovsext_put_end(struct ovsext_out *out, const char *key,
+               const struct insp_port *port, uint32_t id)
 {
     if (!id) {
         return;
@@ -103,25 +120,16 @@ put_flow_line(struct ovsext_out *out, const struct insp_flow_row *row,
               const struct insp_port *const ends[2])
 {
     const struct insp_record_connection *conn = &row->conn;
-    const char *open = conn->ip_version == 6 ? "[" : "";
-    const char *close = conn->ip_version == 6 ? "]" : "";
-    char address[2][INET6_ADDRSTRLEN];
-    char ports[2][8] = { "", "" };
-    char proto[8];
+    char from[OVSEXT_END_SIZE], to[OVSEXT_END_SIZE];
+    char proto[OVSEXT_PROTO_SIZE];
 
-    for (int i = 0; i < 2; i++) {
-        format_address(conn, i, address[i]);
-        if (has_ports(conn->proto)) {
-            snprintf(ports[i], sizeof ports[i], ":%u", conn->l4_port[i]);
-        }
-    }
-    ovsext_out_line(out, "%s %s%s%s%s > %s%s%s%s, %s > %s, "
+    ovsext_out_line(out, "%s %s > %s, %s > %s, "
                     "packets %"PRIu64"/%"PRIu64", bytes %"PRIu64"/%"PRIu64
                     ", %s%s%s, age %.1fs, idle %.1fs%s%s",
-                    proto_name(conn->proto, proto),
-                    open, address[0], close, ports[0],
-                    open, address[1], close, ports[1],
-                    end_name(ends[0]), end_name(ends[1]),
+                    ovsext_proto_word(conn->proto, proto),
+                    ovsext_conn_end(conn, 0, from),
+                    ovsext_conn_end(conn, 1, to),
+                    ovsext_port_called(ends[0]), ovsext_port_called(ends[1]),
                     conn->packets[0], conn->packets[1],
                     conn->bytes[0], conn->bytes[1],
                     insp_app_word(conn->app), conn->app ? ", " : "",
@@ -138,14 +146,12 @@ put_flow_object(struct ovsext_out *out, const struct insp_flow_row *row,
 {
     const struct insp_record_connection *conn = &row->conn;
     char address[INET6_ADDRSTRLEN];
-    char proto[8];
+    char proto[OVSEXT_PROTO_SIZE];
 
     ovsext_out_item(out, " ");
-    ovsext_out_text(out, "proto", proto_name(conn->proto, proto));
-    format_address(conn, 0, address);
-    ovsext_out_text(out, "src_ip", address);
-    format_address(conn, 1, address);
-    ovsext_out_text(out, "dest_ip", address);
+    ovsext_out_text(out, "proto", ovsext_proto_word(conn->proto, proto));
+    ovsext_out_text(out, "src_ip", ovsext_conn_address(conn, 0, address));
+    ovsext_out_text(out, "dest_ip", ovsext_conn_address(conn, 1, address));
     if (has_ports(conn->proto)) {
         ovsext_out_number(out, "src_port", conn->l4_port[0]);
         ovsext_out_number(out, "dest_port", conn->l4_port[1]);
@@ -154,8 +160,8 @@ put_flow_object(struct ovsext_out *out, const struct insp_flow_row *row,
         ovsext_out_number(out, "icmp_type", conn->icmp_type);
         ovsext_out_number(out, "icmp_code", conn->icmp_code);
     }
-    put_end(out, "src", ends[0], conn->port_id[0]);
-    put_end(out, "dest", ends[1], conn->port_id[1]);
+    ovsext_put_end(out, "src", ends[0], conn->port_id[0]);
+    ovsext_put_end(out, "dest", ends[1], conn->port_id[1]);
     ovsext_out_number(out, "pkts_toserver", conn->packets[0]);
     ovsext_out_number(out, "pkts_toclient", conn->packets[1]);
     ovsext_out_number(out, "bytes_toserver", conn->bytes[0]);

@@ -47,6 +47,8 @@ static const struct command {
     { "inspect/uplinks", "[--json]", 1, 0, ovsext_answer_uplinks },
     { "inspect/flows", "[--json] [--sort] [--limit=N] [inspector]", 4,
       TAKES_NAME | TAKES_LIMIT, ovsext_answer_flows },
+    { "inspect/listeners", "[--json] [inspector]", 2, TAKES_NAME,
+      ovsext_answer_listeners },
     { "inspect/coverage", "[--json]", 1, 0, ovsext_answer_coverage },
     { "inspect/flush", "[--json] [inspector]", 2, TAKES_NAME,
       ovsext_answer_flush },

@@ -18,6 +18,7 @@ ovs_ext_FILES = \
 	ovs-ext/appctl-coverage.c \
 	ovs-ext/appctl-explain.c \
 	ovs-ext/appctl-flows.c \
+	ovs-ext/appctl-listeners.c \
 	ovs-ext/appctl-packet.c \
 	ovs-ext/appctl-packet.h \
 	ovs-ext/appctl-policy.c \

@@ -57,6 +57,7 @@ check-sanitized:
 
 EXTRA_DIST += \
 	tests/system/atomicity.sh \
+	tests/system/budget.sh \
 	tests/system/collector-restart.sh \
 	tests/system/collector.sh \
 	tests/system/conservation.sh \
@@ -65,6 +66,7 @@ EXTRA_DIST += \
 	tests/system/function.py \
 	tests/system/functions.bash \
 	tests/system/insertion.sh \
+	tests/system/inventory.sh \
 	tests/system/ipfix-interop.sh \
 	tests/system/lib.sh \
 	tests/system/lifecycle.sh \

@@ -12,6 +12,7 @@ static const char *const words[INSP_N_APPS] = {
     [INSP_APP_NONE] = "",
     [INSP_APP_UNREAD] = "unread",
     [INSP_APP_UNKNOWN] = "unknown",
+    [INSP_APP_LISTENER] = "listener",
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) [INSP_APP_##NAME] = WORD,
 #include "app/app.def"

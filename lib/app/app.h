@@ -26,8 +26,11 @@ enum insp_app {
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_APP_##NAME,
 #include "app/app.def"
     INSP_N_APPS_READ,
+    /* No protocol, but has records like one: see app/listener.def. */
+    INSP_APP_LISTENER = INSP_N_APPS_READ,
+    INSP_N_APPS_TOLD,
     /* Known by their first words only (app/first.def); no records. */
-    INSP_APP_BEFORE_FIRST = INSP_N_APPS_READ - 1,
+    INSP_APP_BEFORE_FIRST = INSP_N_APPS_TOLD - 1,
 #define INSP_FIRST(NAME, WORD, TEXT) INSP_APP_##NAME,
 #include "app/first.def"
     INSP_N_APPS
@@ -37,6 +40,13 @@ enum insp_app {
 const char *insp_app_word(enum insp_app);
 /* By its word; INSP_APP_NONE: there is no such. */
 enum insp_app insp_app_by_word(const char *word);
+/* Whether a connection can speak it, or be UNREAD or UNKNOWN. */
+static inline bool
+insp_app_is_spoken(enum insp_app app)
+{
+    return app != INSP_APP_NONE && app < INSP_N_APPS
+           && app != INSP_APP_LISTENER;
+}
 
 /* "dns,smb": the words of a set of protocols that are read, a bit each. */
 _Static_assert(INSP_N_APPS_READ <= 64, "a set of them is one word");

@@ -91,6 +91,7 @@ struct insp_event {
     uint8_t initiator;
     uint8_t app;
     uint8_t conn_app;           /* Of the connection, when it ended. */
+    uint8_t conn_state;         /* The same. */
     bool is_cut;
     uint64_t seen;              /* Fields, by number % 64: what is not here has
                                  * not been set. */

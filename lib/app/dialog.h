@@ -120,7 +120,8 @@ struct insp_event_report {
     uint32_t port_id[2];        /* By side of the key. */
     uint8_t initiator;          /* Side of the key. */
     uint8_t app;                /* enum insp_app: whose fields they are... */
-    uint8_t conn_app;           /* ... and what the connection speaks. */
+    uint8_t conn_app;           /* ... and what the connection speaks, */
+    uint8_t conn_state;         /* and enum insp_conn_state bits of it. */
     bool is_cut;
     const uint8_t *values;      /* See insp_value_next(). */
     size_t size;

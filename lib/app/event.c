@@ -115,6 +115,7 @@ end(struct insp_dialogs *ds, struct insp_dialog *d, struct insp_event *e,
     unlink_event(ds, d, e);
     e->ended_ns = now_ns;
     e->conn_app = INSP_READ(insp_dialog_conn(d)->app);
+    e->conn_state = INSP_READ(insp_dialog_conn(d)->state);
     if (e->is_cut) {
         insp_dialogs_note(ds, INSP_READER_CUT);
     }
@@ -365,6 +366,7 @@ insp_dialogs_next(struct insp_dialogs *ds, struct insp_event_report *report)
         .initiator = e->initiator,
         .app = e->app,
         .conn_app = e->conn_app,
+        .conn_state = e->conn_state,
         .is_cut = e->is_cut,
         .values = e->values,
         .size = e->size,

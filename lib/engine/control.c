@@ -95,6 +95,10 @@ turn_departed(struct insp_engine *engine, uint64_t now_ns)
             && insp_report_sensor(engine, inspector)) {
             pthread_mutex_lock(&engine->inspectors_mutex);
             insp_aggregates_uninit(&inspector->aggregates);
+            insp_inventory_destroy(inspector->inventory);
+            inspector->inventory = NULL;
+            insp_leases_destroy(inspector->leases);
+            inspector->leases = NULL;
             insp_binding_unref(inspector->binding);
             inspector->binding = NULL;
             insp_flights_destroy(inspector->flights);
@@ -190,13 +194,14 @@ turn_steps(struct insp_engine *engine, uint64_t now_ns)
 }
 
 static void
-turn_aggregates(struct insp_engine *engine, uint64_t now_ns)
+turn_sums(struct insp_engine *engine, uint64_t now_ns)
 {
     for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id)) {
             (void) insp_report_aggregates(engine, inspector, now_ns, false);
+            (void) insp_report_stale(engine, inspector, now_ns);
         }
     }
 }
@@ -283,7 +288,7 @@ insp_control_turn(struct insp_engine *engine)
     insp_ports_turn(engine);
     insp_functions_turn(engine, now_ns);
     turn_steps(engine, now_ns);
-    turn_aggregates(engine, now_ns);
+    turn_sums(engine, now_ns);
     turn_departed(engine, now_ns);
     turn_sensor_records(engine, now_ns);
     insp_requests_turn(engine);

@@ -28,6 +28,7 @@
 
 #include "app/dialog.h"
 #include "base/host.h"
+#include "engine/inventory.h"
 #include "engine/step.h"
 #include "export/drain.h"
 #include "record/record.h"
@@ -400,6 +401,10 @@ struct insp_rule_row {
  * '*rows' is malloc'ed. */
 size_t insp_engine_rules(struct insp_engine *, uint32_t inspector,
                          struct insp_rule_row **rows, int timeout_ms);
+
+/* The services that were seen to answer; as insp_engine_rules(). */
+size_t insp_engine_listeners(struct insp_engine *, uint32_t inspector,
+                             struct insp_listener **, int timeout_ms);
 
 /* A function, for "functions" and its row's status.
  * in + injected = out + the sum of lost + in_flight, each counted at its own

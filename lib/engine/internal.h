@@ -21,6 +21,7 @@
 #include "base/epoch.h"
 #include "engine/aggregate.h"
 #include "engine/engine.h"
+#include "engine/leases.h"
 #include "flow/table.h"
 
 /* One worker's part of an inspector's counters.  The worker writes at the
@@ -119,6 +120,9 @@ struct insp_inspector {
     struct insp_stepper stepper;        /* C */
     struct insp_aggregates aggregates;  /* C */
     uint64_t aggregates_due_ns;         /* C; monotonic. */
+    struct insp_inventory *inventory;   /* C; NULL: nobody has answered. */
+    struct insp_leases *leases;         /* C; NULL: none was given. */
+    uint64_t inventory_due_ns;          /* C; monotonic. */
     uint32_t mark;                      /* C; of the last apply. */
     uint64_t left_round;                /* C; no worker sees it by then. */
     _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
@@ -207,6 +211,7 @@ enum insp_request_kind {
     INSP_REQUEST_RULES,
     INSP_REQUEST_FUNCTIONS,
     INSP_REQUEST_EXPLAIN,
+    INSP_REQUEST_LISTENERS,
 };
 
 struct insp_request {
@@ -228,6 +233,7 @@ struct insp_request {
         struct insp_rule_row *rules;
         struct insp_function_row *functions;
         struct insp_explanation *explanation;
+        struct insp_listener *listeners;
         void *rows;                     /* Owned. */
     };
 };
@@ -364,10 +370,13 @@ bool insp_report_table(struct insp_engine *, struct insp_inspector *,
 /* The same for sums of connections: when they are due, or 'now'. */
 bool insp_report_aggregates(struct insp_engine *, struct insp_inspector *,
                             uint64_t now_ns, bool now);
+/* The same for services that nobody has used for long. */
+bool insp_report_stale(struct insp_engine *, struct insp_inspector *,
+                       uint64_t now_ns);
 bool insp_report_catch_all(struct insp_engine *, struct insp_inspector *,
                            uint64_t now_ns);
 bool insp_report_sensor(struct insp_engine *, struct insp_inspector *);
-/* These two wait until the ring has room. */
+/* These wait until the ring has room.  The services of a port go with it. */
 void insp_report_port(struct insp_engine *, const struct insp_port *);
 void insp_report_port_gone(struct insp_engine *, uint32_t id);
 /* The record of a connection as it is; packets and bytes are the caller's. */

@@ -3,6 +3,7 @@
 #include "engine/path.h"
 #include "flow/tcp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -90,6 +91,17 @@ fill_judgement(const struct insp_engine *engine,
     }
 }
 
+static void
+fill_hosts(const struct insp_inspector *inspector,
+           struct insp_record_connection *out)
+{
+    for (unsigned int i = 0; inspector->leases && i < 2; i++) {
+        snprintf(out->host[i], sizeof out->host[i], "%s",
+                 insp_leases_name_of(inspector->leases, out->port_id[i],
+                                     out->addr[i], out->end_ns));
+    }
+}
+
 void
 insp_report_fill(const struct insp_engine *engine,
                  const struct insp_inspector *inspector,
@@ -125,6 +137,7 @@ insp_report_fill(const struct insp_engine *engine,
     }
     out->intra_host = is_vm(engine, out->port_id[0])
                       && is_vm(engine, out->port_id[1]);
+    fill_hosts(inspector, out);
     if (insp_conn_rtt(conn, &server_us, &client_us)) {
         out->rtt_us[0] = (uint32_t) INSP_MIN(client_us, UINT32_MAX);
         out->rtt_us[1] = (uint32_t) INSP_MIN(server_us, UINT32_MAX);
@@ -189,6 +202,7 @@ fill_remainder(struct insp_engine *engine,
 /* Of an event's connection what its record shares with others. */
 static void
 fill_event(const struct insp_engine *engine,
+           const struct insp_inspector *inspector,
            const struct insp_event_report *event,
            struct insp_record_connection *out)
 {
@@ -202,6 +216,7 @@ fill_event(const struct insp_engine *engine,
     out->ip_version = key->ip_version;
     out->proto = key->proto;
     out->app = event->conn_app;
+    out->state = event->conn_state;
     for (unsigned int i = 0; i < 2; i++) {
         unsigned int side = i ^ event->initiator;
 
@@ -211,6 +226,7 @@ fill_event(const struct insp_engine *engine,
     }
     out->intra_host = is_vm(engine, out->port_id[0])
                       && is_vm(engine, out->port_id[1]);
+    fill_hosts(inspector, out);
 }
 
 /* An alert is a record of the connection that counts nothing, so that sums
@@ -237,9 +253,11 @@ report_alert(struct insp_engine *engine,
 }
 
 #define AGGREGATES_NS UINT64_C(10000000000)
+#define INVENTORY_NS  UINT64_C(60000000000)
 
-/* What one report of a table can become: one alert a direction, itself. */
-#define RECORDS_MAX 3
+/* What one report of a table can become: one alert a direction, itself, and
+ * a service. */
+#define RECORDS_MAX 4
 
 static bool
 has_room(struct insp_engine *engine)
@@ -252,18 +270,102 @@ has_room(struct insp_engine *engine)
     return false;
 }
 
+static void
+commit_app(struct insp_engine *engine, const struct insp_inspector *inspector,
+           const struct insp_record_connection *conn, uint64_t time_ns,
+           struct insp_values *values)
+{
+    struct insp_record *record = begin(engine, INSP_RECORD_APP,
+                                       inspector->config.id);
+
+    record->time_ns = time_ns;
+    record->app.conn = *conn;
+    record->app.conn.step = (uint8_t) inspector->stepper.step;
+    record->app.values = values;
+    insp_ring_commit(engine->ring);
+}
+
+/* Where no port is known, as in a capture, everybody may be a server. */
+static bool
+may_serve(const struct insp_engine *engine, uint32_t port_id)
+{
+    return !port_id ? !engine->n_ports : is_vm(engine, port_id);
+}
+
+/* Takes notice of who answers in 'conn'; 'event' may be NULL. */
+static void
+see_service(struct insp_engine *engine, struct insp_inspector *inspector,
+            const struct insp_record_connection *conn,
+            const struct insp_event_report *event)
+{
+    struct insp_values *news = NULL;
+
+    if (!insp_inventory_is_service(conn)
+        || !may_serve(engine, conn->port_id[1])) {
+        return;
+    }
+    if (!inspector->inventory) {
+        inspector->inventory
+            = insp_inventory_create(&inspector->table_config.secret);
+    }
+    if (inspector->inventory) {
+        news = insp_inventory_see(inspector->inventory, conn, event);
+    }
+    if (news) {
+        commit_app(engine, inspector, conn, conn->end_ns, news);
+    }
+}
+
+/* The client's: its MAC tells, also behind a relay. */
+static uint32_t
+port_of_lease(struct insp_engine *engine, const struct insp_lease *lease,
+              const struct insp_record_connection *conn)
+{
+    uint32_t port_id = insp_snapshot_port_of_mac(
+        atomic_load_explicit(&engine->snapshot, memory_order_relaxed),
+        lease->mac);
+
+    return port_id ? port_id
+           : conn->port_id[lease->kind == INSP_LEASE_GIVEN];
+}
+
+/* A VM that hands out leases names nobody, nor can it speak for another one:
+ * what it says would stand in others' records. */
+static void
+see_lease(struct insp_engine *engine, struct insp_inspector *inspector,
+          const struct insp_record_connection *conn,
+          const struct insp_event_report *event)
+{
+    struct insp_lease lease;
+    uint32_t port_id;
+
+    if (!insp_lease_read(event, &lease)) {
+        return;
+    }
+    port_id = port_of_lease(engine, &lease, conn);
+    if (is_vm(engine, conn->port_id[0])
+        && (lease.kind == INSP_LEASE_GIVEN || port_id != conn->port_id[0])) {
+        return;
+    }
+    if (!inspector->leases) {
+        inspector->leases
+            = insp_leases_create(&inspector->table_config.secret);
+    }
+    if (inspector->leases) {
+        insp_leases_note(inspector->leases, port_id, &lease, conn->end_ns);
+    }
+}
+
 /* What readers have found. */
 static bool
-report_events(struct insp_engine *engine,
-              const struct insp_inspector *inspector,
+report_events(struct insp_engine *engine, struct insp_inspector *inspector,
               struct insp_dialogs *dialogs)
 {
-    enum insp_step step = inspector->stepper.step;
     struct insp_event_report event;
 
     for (;;) {
+        struct insp_record_connection conn;
         struct insp_values *values;
-        struct insp_record *record;
 
         /* Room first, as for connections. */
         if (!has_room(engine)) {
@@ -272,23 +374,21 @@ report_events(struct insp_engine *engine,
         if (!insp_dialogs_next(dialogs, &event)) {
             return true;
         }
-        if (step >= INSP_STEP_CONNECTIONS) {
+        fill_event(engine, inspector, &event, &conn);
+        see_lease(engine, inspector, &conn, &event);
+        see_service(engine, inspector, &conn, &event);
+        if (inspector->stepper.step >= INSP_STEP_CONNECTIONS) {
             continue;
         }
         values = insp_values_create((enum insp_app) event.app, event.is_cut,
                                     event.values, event.size, event.more,
                                     event.more_size);
-        if (!values) {
+        if (values) {
+            commit_app(engine, inspector, &conn, conn.end_ns, values);
+        } else {
             insp_log(&engine->host, INSP_LOG_ERROR,
                      "no memory for a record: it is lost");
-            continue;
         }
-        record = begin(engine, INSP_RECORD_APP, inspector->config.id);
-        record->time_ns = wall(engine, event.ended_ns);
-        record->app.values = values;
-        fill_event(engine, &event, &record->app.conn);
-        record->app.conn.step = (uint8_t) step;
-        insp_ring_commit(engine->ring);
     }
 }
 
@@ -357,6 +457,7 @@ report_connections(struct insp_engine *engine,
             struct insp_record_connection conn;
 
             fill_connection(engine, inspector, &report, &conn);
+            see_service(engine, inspector, &conn, NULL);
             report_connection(engine, inspector, &conn);
         }
     }
@@ -392,6 +493,29 @@ insp_report_table(struct insp_engine *engine,
     return report_events(engine, inspector, dialogs)
            && report_connections(engine, inspector, table, dialogs)
            && report_events(engine, inspector, dialogs);
+}
+
+bool
+insp_report_stale(struct insp_engine *engine,
+                  struct insp_inspector *inspector, uint64_t now_ns)
+{
+    struct insp_record_connection conn;
+
+    if (!inspector->inventory || now_ns < inspector->inventory_due_ns) {
+        return true;
+    }
+    while (has_room(engine)) {
+        uint64_t since_ns = wall(engine, now_ns) - INSP_LISTENER_STALE_NS;
+        struct insp_values *values
+            = insp_inventory_take(inspector->inventory, 0, since_ns, &conn);
+
+        if (!values) {
+            inspector->inventory_due_ns = now_ns + INVENTORY_NS;
+            return true;
+        }
+        commit_app(engine, inspector, &conn, wall(engine, now_ns), values);
+    }
+    return false;
 }
 
 bool
@@ -478,11 +602,36 @@ insp_report_port(struct insp_engine *engine, const struct insp_port *port)
     insp_ring_commit(engine->ring);
 }
 
+static void
+report_listeners_gone(struct insp_engine *engine,
+                      struct insp_inspector *inspector, uint32_t port_id)
+{
+    struct insp_record_connection conn;
+    struct insp_values *values;
+
+    while ((values = insp_inventory_take(inspector->inventory, port_id, 0,
+                                         &conn))) {
+        struct insp_record *record = begin_waiting(engine, INSP_RECORD_APP);
+
+        record->inspector = inspector->config.id;
+        record->app.conn = conn;
+        record->app.values = values;
+        insp_ring_commit(engine->ring);
+    }
+}
+
 void
 insp_report_port_gone(struct insp_engine *engine, uint32_t id)
 {
     struct insp_record *record;
 
+    for (size_t i = 0; i < engine->n_places; i++) {
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (INSP_READ(inspector->id) && inspector->inventory) {
+            report_listeners_gone(engine, inspector, id);
+        }
+    }
     record = begin_waiting(engine, INSP_RECORD_PORT_GONE);
     record->port_id = id;
     insp_ring_commit(engine->ring);

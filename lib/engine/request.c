@@ -325,6 +325,31 @@ explain(struct insp_engine *engine, struct insp_request *request)
 }
 
 static bool
+list_listeners(const struct insp_engine *engine, struct insp_request *request)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+        const struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (concerns(request, inspector)) {
+            n += insp_inventory_list(inspector->inventory, NULL, 0);
+        }
+    }
+    request->rows = n ? calloc(n, sizeof *request->listeners) : NULL;
+    for (size_t i = 0; request->rows && i < INSP_MAX_INSPECTORS; i++) {
+        const struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (concerns(request, inspector)) {
+            request->n += insp_inventory_list(
+                inspector->inventory, request->listeners + request->n,
+                n - request->n);
+        }
+    }
+    return true;
+}
+
+static bool
 work_on(struct insp_engine *engine, struct insp_request *request)
 {
     switch (request->kind) {
@@ -342,6 +367,8 @@ work_on(struct insp_engine *engine, struct insp_request *request)
         return true;
     case INSP_REQUEST_EXPLAIN:
         return explain(engine, request);
+    case INSP_REQUEST_LISTENERS:
+        return list_listeners(engine, request);
     }
     return true;
 }
@@ -513,6 +540,20 @@ insp_engine_rules(struct insp_engine *engine, uint32_t inspector,
     (void) ask(engine, begin_request(INSP_REQUEST_RULES, inspector, 0, 0),
                &rows, &n, timeout_ms);
     *rowsp = rows;
+    return n;
+}
+
+size_t
+insp_engine_listeners(struct insp_engine *engine, uint32_t inspector,
+                      struct insp_listener **listeners, int timeout_ms)
+{
+    void *rows;
+    size_t n;
+
+    (void) ask(engine,
+               begin_request(INSP_REQUEST_LISTENERS, inspector, 0, 0), &rows,
+               &n, timeout_ms);
+    *listeners = rows;
     return n;
 }
 

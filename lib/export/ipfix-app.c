@@ -20,7 +20,7 @@
 void
 insp_ipfix_app_init(struct insp_ipfix_app *app)
 {
-    for (unsigned int i = 0; i < INSP_N_APPS_READ; i++) {
+    for (unsigned int i = 0; i < INSP_N_APPS_TOLD; i++) {
         app->rows[i] = insp_app_rows((enum insp_app) i);
     }
     for (unsigned int i = 0; i < INSP_N_APP_FIELDS; i++) {

@@ -28,7 +28,7 @@
 
 /* What app-fields.h says, looked up once. */
 struct insp_ipfix_app {
-    struct insp_app_rows rows[INSP_N_APPS_READ];
+    struct insp_app_rows rows[INSP_N_APPS_TOLD];
     struct insp_app_element elements[INSP_N_APP_FIELDS];
 };
 void insp_ipfix_app_init(struct insp_ipfix_app *);

@@ -607,7 +607,7 @@ read_values(struct insp_ipfix_reader *r, const struct app_spans *spans,
     const struct insp_app_rows *rows;
     struct insp_put values;
 
-    if (app <= INSP_APP_UNKNOWN || app >= INSP_N_APPS_READ) {
+    if (app <= INSP_APP_UNKNOWN || app >= INSP_N_APPS_TOLD) {
         return true; /* Of a newer sensor. */
     }
     rows = &r->app.rows[app];

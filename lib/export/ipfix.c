@@ -42,7 +42,7 @@ _Static_assert(2 * INSP_VALUES_COST_MAX + 8192 < INSP_IPFIX_LENGTH_MAX,
 struct domain {
     uint32_t id;
     uint32_t sequence;              /* Data records sent. */
-    uint8_t told[INSP_N_APPS_READ]; /* Templates: 1 IPv4, 2 IPv6. */
+    uint8_t told[INSP_N_APPS_TOLD]; /* Templates: 1 IPv4, 2 IPv6. */
 };
 
 /* A protocol's values, encoded. */

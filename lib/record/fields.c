@@ -192,7 +192,7 @@ static bool
 has_fields(const struct insp_values *values)
 {
     return values && values->app > INSP_APP_UNKNOWN &&
-           values->app < INSP_N_APPS_READ;
+           values->app < INSP_N_APPS_TOLD;
 }
 
 enum insp_shape_id

@@ -36,6 +36,9 @@ const char *insp_verdict_word(enum insp_verdict_kind);
 
 const char *insp_port_role_word(enum insp_port_role);
 
+/* Longer names that DHCP gives to addresses are not kept. */
+#define INSP_HOST_SIZE 40
+
 /* How much metadata is sent. */
 enum insp_step {
 #define INSP_STEP(NAME, WORD, TEXT) INSP_STEP_##NAME,
@@ -78,6 +81,7 @@ struct insp_record_connection {
     uint32_t n_connections;     /* Ended ones that the record speaks of. */
     uint8_t app;                /* enum insp_app; who it is read as. */
     bool intra_host;            /* Both ends are VM ports of this host. */
+    char host[2][INSP_HOST_SIZE];       /* Names by DHCP; "": none. */
     char rule[INSP_NAME_SIZE];  /* That decided; "": none did. */
 };
 

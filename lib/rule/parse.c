@@ -339,14 +339,15 @@ name_apps(char first, char *text, size_t size)
         for (int app = INSP_APP_UNREAD; app < INSP_N_APPS; app++) {
             const char *word = insp_app_word(app);
 
-            if (n < APPS_SHOWN && (word[0] == first) == !pass) {
+            if (n < APPS_SHOWN && (word[0] == first) == !pass
+                && insp_app_is_spoken((enum insp_app) app)) {
                 at += (size_t) snprintf(text + at, size - at, "%s, ", word);
                 n++;
             }
         }
     }
     snprintf(text + at, size - at, "... (%d in all)",
-             INSP_N_APPS - INSP_APP_UNREAD);
+             INSP_N_APPS - INSP_APP_UNREAD - 1);
 }
 
 /* What stands behind "app:". */
@@ -368,7 +369,7 @@ parse_app(const struct value *v, const char *text,
     memcpy(word, text, n + 1);
     lower(word);
     service->app = (uint8_t) insp_app_by_word(word);
-    if (service->app == INSP_APP_NONE) {
+    if (!insp_app_is_spoken((enum insp_app) service->app)) {
         name_apps(word[0], known, sizeof known);
         snprintf(what, sizeof what, "no such protocol: there are %s", known);
         return refuse(v, what);

@@ -12,6 +12,7 @@
                         is not sent again
     traffic.py connections HOST PORT COUNT [PARALLEL]
                         COUNT short TCP connections
+    traffic.py pages HOST PORT SECONDS  one page by HTTP a connection
     traffic.py frames IFACE SEED COUNT [MAC]
                         raw frames: odd, cut, false and fragmented ones,
                         to MAC (default: broadcast)
@@ -127,6 +128,16 @@ def udp(host, port, count='10', size='100', local_port='0'):
         except (socket.timeout, ConnectionError):
             pass
     print(answered)
+
+
+def pages(host, port, seconds):
+    end = time.monotonic() + float(seconds)
+    request = f'GET /page HTTP/1.0\r\nHost: {host}\r\n\r\n'.encode()
+    while time.monotonic() < end:
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.sendall(request)
+            while s.recv(65536):
+                pass
 
 
 def connections(host, port, count, parallel='8'):
@@ -270,8 +281,8 @@ def frames(iface, seed, count, mac='ff:ff:ff:ff:ff:ff'):
 
 
 def main():
-    commands = {f.__name__: f for f in (serve, tcp, tls, udp, connections, frames,
-                                        steady)}
+    commands = {f.__name__: f for f in (serve, tcp, tls, udp, pages,
+                                        connections, frames, steady)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__.strip())
     commands[sys.argv[1]](*sys.argv[2:])

@@ -19,6 +19,7 @@ unit_programs = \
 	tests/unit/test-flow \
 	tests/unit/test-ipfix \
 	tests/unit/test-json \
+	tests/unit/test-inventory \
 	tests/unit/test-judge \
 	tests/unit/test-metadata \
 	tests/unit/test-packet \

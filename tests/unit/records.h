@@ -244,7 +244,7 @@ some_values(uint64_t *state)
     size_t size = 0, n;
 
     do {
-        app = (enum insp_app)(some_random(state) % INSP_N_APPS_READ);
+        app = (enum insp_app)(some_random(state) % INSP_N_APPS_TOLD);
         rows = insp_app_rows(app);
     } while (!rows.n);
     n = some_random(state) % (some_random(state) % 64 == 0 ? 400 : 40);

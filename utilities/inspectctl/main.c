@@ -170,6 +170,8 @@ INSPECTOR):\n\
   flows [--limit=N] [--sort]  connections now; --sort: the largest first\n\
   top [--interval=SECS] [-n N | --once]\n\
                             the busiest connections, again and again\n\
+  listeners                 services that were seen to answer, the weakest\n\
+                            first\n\
   stats                     every counter\n\
   uplinks                   connections to collectors\n\
   coverage                  VM ports: what of their traffic is inspected\n\
@@ -254,6 +256,7 @@ static const struct command {
     { "show", 0, 1, NULL, "json", false, command_ask },
     { "flows", 0, 1, NULL, "json limit sort", false, command_ask },
     { "top", 0, 1, NULL, "interval iterations once", false, command_top },
+    { "listeners", 0, 1, NULL, "json", false, command_ask },
     { "stats", 0, 1, NULL, "json", false, command_ask },
     { "uplinks", 0, 0, "no argument", "json", false, command_ask },
     { "coverage", 0, 0, "no argument", "json", false, command_ask },

@@ -35,7 +35,7 @@ enum kind {
     KIND_REMAINDER,
     KIND_STATS,
     KIND_APPS,
-    N_KINDS = KIND_APPS + INSP_N_APPS_READ,
+    N_KINDS = KIND_APPS + INSP_N_APPS_TOLD,
 };
 
 static const char *const kind_words[KIND_APPS] = {
@@ -95,7 +95,7 @@ kind_by_word(const char *word)
         }
     }
     app = insp_app_by_word(word);
-    return app < INSP_N_APPS_READ && is_kind(KIND_APPS + app) ? KIND_APPS + app
+    return app < INSP_N_APPS_TOLD && is_kind(KIND_APPS + app) ? KIND_APPS + app
                                                               : N_KINDS;
 }
 

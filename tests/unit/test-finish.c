@@ -50,11 +50,10 @@ set_text(enum insp_app_field field, const char *text)
     set_bytes(field, text, strlen(text));
 }
 
-/* "1301,1302" as the bytes of a hello. */
-static void
-set_list(enum insp_app_field field, const char *hex)
+/* "1301,1302" as the bytes of a hello; returns how many. */
+static size_t
+numbers(const char *hex, uint8_t *bytes)
 {
-    uint8_t bytes[512];
     size_t n = 0;
 
     for (unsigned int x; sscanf(hex, "%4x", &x) == 1; hex += 5) {
@@ -64,7 +63,15 @@ set_list(enum insp_app_field field, const char *hex)
             break;
         }
     }
-    set_bytes(field, bytes, n);
+    return n;
+}
+
+static void
+set_list(enum insp_app_field field, const char *hex)
+{
+    uint8_t bytes[512];
+
+    set_bytes(field, bytes, numbers(hex, bytes));
 }
 
 /* The line of a record with all that was set. */
@@ -105,6 +112,21 @@ expect(const char *line, const char *part)
     "000b,000a,0015,dada"
 #define CHROME_SIGNATURES "0403,0804,0401,0503,0805,0501,0806,0601"
 
+/* The same from the last to the first, with GREASE around them. */
+static size_t
+backwards(const char *hex, uint8_t *bytes)
+{
+    uint8_t forwards[64];
+    size_t n = numbers(hex, forwards);
+
+    memset(bytes, 0x2a, 2);
+    for (size_t i = 0; i < n; i += 2) {
+        memcpy(bytes + 2 + i, forwards + n - 2 - i, 2);
+    }
+    memset(bytes + 2 + n, 0xfa, 2);
+    return n + 4;
+}
+
 /* The vector that FoxIO publishes, with GREASE added, which must not count.
  * Mutations: sort signature algorithms; count GREASE; keep ALPN in the list. */
 static void
@@ -126,6 +148,84 @@ test_ja4(void)
     set_bytes(INSP_FIELD_QUIC_RAW_CLIENT, "q\3\3\3\3\4\2h3", 9);
     set_list(INSP_FIELD_QUIC_RAW_CIPHERS, "1301,1302,1303");
     expect(finished(INSP_APP_QUIC), "\"ja4\":\"q13d0300h3_55b375c5d22e_");
+}
+
+#define FIREFOX_CIPHERS                                                       \
+    "002f,0035,009c,009d,1301,1302,1303,c009,c00a,c013,c014,c02b,c02c,c02f,"  \
+    "c030,cca8,cca9"
+#define OPENSSL_SIGNATURES                                                    \
+    "0403,0503,0603,0807,0808,0809,080a,080b,0804,0805,0806,0401,0501,0601"
+
+/* Fingerprints that Wireshark and others have published with what they are
+ * made of (JA4_r): browsers, OpenSSL, Windows, Go; the order of ciphers and
+ * extensions must not count, so they are told backwards, with GREASE. */
+static void
+test_ja4_published(void)
+{
+    static const struct {
+        const char *head;
+        const char *ciphers, *extensions, *signatures;
+        const char *expected;
+    } vectors[] = {
+        { "t\3\3\3\3\4\2h2", FIREFOX_CIPHERS,
+          "000a,000b,000d,0017,002b,002d,0033,ff01,0000,0010",
+          "0403,0503,0804,0805,0806,0401,0501,0601,0203,0201",
+          "t13d1710h2_5b57614c22b0_1b18b669d02d" },
+        { "t\3\3\3\3\4\2h2",
+          "002f,0035,009c,009d,1301,1302,1303,c00a,c013,c014,c02b,c02c,c02f,"
+          "c030,cca8,cca9",
+          "0005,000a,000b,000d,0012,0017,001b,001c,0022,0023,002b,002d,0033,"
+          "fe0d,ff01,0000,0010",
+          "0403,0503,0603,0804,0805,0806,0401,0501,0601,0203,0201",
+          "t13d1617h2_86a278354501_3cbfd9057e0d" },
+        { "t\3\3\3\3\4\0",
+          "002f,0035,009c,009d,1301,1302,1303,c009,c00a,c013,c014,c027,c02b,"
+          "c02c,c02f,c030,cca8,cca9",
+          "000a,000b,000d,0017,0023,002b,002d,0033,ff01,0000",
+          "0403,0804,0401,0503,0805,0501,0806,0601,0201",
+          "t13d181000_5d04281c6031_78e6aca7449b" },
+        { "t\3\3\3\3\4\10http/1.1",
+          "002f,0035,003c,003d,009c,009d,1301,1302,c009,c00a,c013,c014,c023,"
+          "c024,c027,c028,c02b,c02c,c02f,c030",
+          "0005,000a,000b,000d,0017,0023,002b,002d,0031,0033,ff01,0000,0010",
+          "0804,0805,0806,0401,0501,0201,0403,0503,0203,0202,0601,0603",
+          "t13d2013h1_2b729b4bf6f3_e24568c0d440" },
+        { "t\3\3\3\3\4\0", "00ff,1301,1302,1303",
+          "000a,000b,000d,0016,0017,0023,002b,002d,0033,0000",
+          OPENSSL_SIGNATURES, "t13d041000_16476d049b0b_78f1d400d464" },
+        { "t\3\3\3\3\4\0", "1303",
+          "000a,000b,000d,0016,0017,0023,002b,002d,0033,0000",
+          "0403,0503,0603,0807,0808,081a,081b,081c,0809,080a,080b,0804,0805,"
+          "0806,0401,0501,0601",
+          "t13d011000_58070c528ac8_3eb3b556ea2c" },
+        { "t\3\3\3\3\4\2h2",
+          "002f,0035,009c,009d,1301,1302,1303,c013,c014,c02b,c02c,c02f,c030,"
+          "cca8,cca9",
+          "0005,000a,000b,000d,0012,0017,001b,0023,002b,002d,0033,44cd,fe0d,"
+          "ff01,0000,0010",
+          CHROME_SIGNATURES, "t13d1516h2_8daaf6152771_d8a2da3f94cd" },
+        { "q\3\3\3\3\4\2h3", "1301,1302,1303",
+          "000a,000d,002b,002d,0033,0039,0000,0010",
+          "0403,0804,0401,0503,0805,0501,0201,0807,0808",
+          "q13d0308h3_55b375c5d22e_a06176d7f541" },
+    };
+
+    for (unsigned int i = 0; i < INSP_ARRAY_SIZE(vectors); i++) {
+        uint8_t ciphers[64], extensions[64], signatures[64];
+        struct insp_hello hello = {
+            .client = { (const uint8_t *) vectors[i].head,
+                        7 + (uint8_t) vectors[i].head[6] },
+            .ciphers = { ciphers, backwards(vectors[i].ciphers, ciphers) },
+            .extensions = { extensions,
+                            backwards(vectors[i].extensions, extensions) },
+            .signatures = { signatures,
+                            numbers(vectors[i].signatures, signatures) },
+        };
+        char text[INSP_JA4_SIZE + 1];
+
+        text[insp_ja4(&hello, text)] = '\0';
+        UNIT_STR_EQ(text, vectors[i].expected);
+    }
 }
 
 /* Versions, and first and last characters of ALPN names, as the document of
@@ -470,7 +570,8 @@ test_field_table(void)
     }
 }
 
-UNIT_MAIN("finish", UNIT_TEST(test_ja4), UNIT_TEST(test_ja4_head),
+UNIT_MAIN("finish", UNIT_TEST(test_ja4), UNIT_TEST(test_ja4_published),
+          UNIT_TEST(test_ja4_head),
           UNIT_TEST(test_ja4_many), UNIT_TEST(test_ja3), UNIT_TEST(test_hassh),
           UNIT_TEST(test_certificate), UNIT_TEST(test_hostile_certificate),
           UNIT_TEST(test_tidy), UNIT_TEST(test_tidy_twice),

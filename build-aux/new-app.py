@@ -10,8 +10,9 @@
 
 It writes lib/app/READER.c (detects nothing yet) and READER.def (one field),
 adds the rows to app.def and field.def, the sources to lib/automake.mk, the
-fuzz target to tests/fuzz/apps.mk, a first input in tests/fuzz/corpus and a
-folder in tests/pcap.  What there is already stays as it is.
+fuzz target to tests/fuzz/apps.mk, a first input in tests/fuzz/corpus and
+tests/pcap/app-READER, in which "make check" misses a capture until there is a
+dialog.  What there is already stays as it is.
 """
 import os
 import re
@@ -51,6 +52,10 @@ FIELDS = '''/* What records of {text} say; see field.def. */
 
 INSP_APP_FIELD({name}, {name}_VERSION, UINT, 0, 0, "version",
                "version of the protocol")
+'''
+
+DIALOGS = '''\
+# Seeds of tests/fuzz/corpus/app-{reader}, and how they are sent: dialogs.py.
 '''
 
 
@@ -122,6 +127,8 @@ def make(reader, word, ports, text):
          lambda t: t if f'fuzz-app-{reader}\n' in t
          else t + fuzz_block(reader, name))
     write_new(path('tests/fuzz/corpus', 'app-' + reader, 'empty'), '')
+    write_new(path('tests/pcap', 'app-' + reader, 'dialogs'),
+              DIALOGS.format(reader=reader))
 
 
 def main():

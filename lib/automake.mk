@@ -90,9 +90,9 @@ lib_libinsp_a_SOURCES += \
 	lib/app/dialog.c \
 	lib/app/dialog.h \
 	lib/app/dialogs.c \
-	lib/app/dns.c \
 	lib/app/dns-message.c \
 	lib/app/dns-message.h \
+	lib/app/dns.c \
 	lib/app/dns.def \
 	lib/app/dtls.c \
 	lib/app/event.c \
@@ -100,6 +100,8 @@ lib_libinsp_a_SOURCES += \
 	lib/app/field.def \
 	lib/app/first.c \
 	lib/app/first.def \
+	lib/app/ftp.c \
+	lib/app/ftp.def \
 	lib/app/geneve.c \
 	lib/app/geneve.def \
 	lib/app/gre.c \
@@ -115,6 +117,8 @@ lib_libinsp_a_SOURCES += \
 	lib/app/http.def \
 	lib/app/http.h \
 	lib/app/http2.c \
+	lib/app/imap.c \
+	lib/app/imap.def \
 	lib/app/kafka.c \
 	lib/app/kafka.def \
 	lib/app/krb5.c \
@@ -122,6 +126,8 @@ lib_libinsp_a_SOURCES += \
 	lib/app/ldap.c \
 	lib/app/ldap.def \
 	lib/app/lend.c \
+	lib/app/line.c \
+	lib/app/line.h \
 	lib/app/little.c \
 	lib/app/little.h \
 	lib/app/listener.def \
@@ -133,47 +139,57 @@ lib_libinsp_a_SOURCES += \
 	lib/app/mongodb.def \
 	lib/app/mysql.c \
 	lib/app/mysql.def \
+	lib/app/names.c \
+	lib/app/names.h \
 	lib/app/nfs.c \
 	lib/app/nfs.def \
 	lib/app/ntp.c \
 	lib/app/ntp.def \
 	lib/app/pgsql.c \
 	lib/app/pgsql.def \
+	lib/app/pop3.c \
+	lib/app/pop3.def \
 	lib/app/quic-crypto.c \
 	lib/app/quic-crypto.h \
 	lib/app/quic.c \
 	lib/app/quic.def \
 	lib/app/rdp.c \
 	lib/app/rdp.def \
-	lib/app/names.c \
-	lib/app/names.h \
 	lib/app/reader.def \
 	lib/app/redis.c \
 	lib/app/redis.def \
+	lib/app/share.h \
 	lib/app/sip.c \
 	lib/app/sip.def \
 	lib/app/smb-private.h \
 	lib/app/smb.c \
 	lib/app/smb.def \
 	lib/app/smb1.c \
+	lib/app/smtp.c \
+	lib/app/smtp.def \
 	lib/app/snmp.c \
 	lib/app/snmp.def \
+	lib/app/socks.c \
+	lib/app/socks.def \
 	lib/app/ssh.c \
 	lib/app/ssh.def \
-	lib/app/share.h \
 	lib/app/store.c \
 	lib/app/store.h \
 	lib/app/stream.c \
 	lib/app/stream.h \
 	lib/app/syslog.c \
 	lib/app/syslog.def \
+	lib/app/telnet.c \
+	lib/app/telnet.def \
 	lib/app/text.h \
 	lib/app/tls.c \
 	lib/app/tls.def \
 	lib/app/tunnel.c \
 	lib/app/tunnel.h \
 	lib/app/vxlan.c \
-	lib/app/vxlan.def
+	lib/app/vxlan.def \
+	lib/app/xmpp.c \
+	lib/app/xmpp.def
 
 # rule
 lib_libinsp_a_SOURCES += \

@@ -142,7 +142,11 @@ struct insp_reader {
 };
 
 /* As many bytes of a stream as are kept for a reader that is not done. */
-#define INSP_READER_WINDOW 16384
+#define INSP_READER_WINDOW 3136
+
+/* For so many bytes of one message a reader may wait, and have the message's
+ * head beside them.  More may be shown at once, when one segment has them. */
+#define INSP_READER_WAIT 3072
 
 /* 'n' bytes behind those that read() returns are not to be shown. */
 static inline void
@@ -211,10 +215,13 @@ void insp_reading_forget(struct insp_reading *);
  * connections share, and given back when the connection's reading ends or
  * another protocol begins.  There are INSP_READING_MEMORIES pieces, 'i' says
  * which; the first call for one sets 'size' bytes to zero, later ones return
- * the same.  Aligned to 64.  A piece of up to 2048 bytes is cheap, a larger
- * one, of up to 16384, is not.  NULL: there is none. */
-#define INSP_READING_MEMORIES 2
+ * the same.  Aligned to 64.  A piece of up to 448 bytes is cheap, a larger
+ * one, of up to 3136, is not: with all that waits a connection may have 4096
+ * bytes.  NULL: there is none. */
+#define INSP_READING_MEMORIES 4
 void *insp_reading_memory(struct insp_reading *, unsigned int i, size_t size);
+/* Gives one back early; nothing happens when it was not borrowed. */
+void insp_reading_free_memory(struct insp_reading *, unsigned int i);
 
 #define INSP_READER(READER) extern const struct insp_reader insp_reader_##READER;
 #define PORTS(...)

@@ -46,6 +46,7 @@ insp_reading_assemble(struct insp_reading *r, uint32_t at, const void *bytes,
     if (!s->is_begun) {
         insp_stream_begin(s, 0);
     }
+    insp_dialog_set_room(r->dialog, r->side);
     (void) insp_stream_push(s, &r->dialogs->store, at, bytes, size, size,
                             &view);
     if (s->is_lost) {

@@ -299,13 +299,15 @@ read_bind(struct insp_reading *r, const struct head *head,
     insp_cursor_skip(&c, 3);
     while (n--) {
         uint16_t id = next_16(&c, is_little), major, minor;
+        uint32_t version;
         uint8_t n_syntaxes = insp_cursor_u8(&c);
         const uint8_t *uuid;
 
         insp_cursor_skip(&c, 1);
         uuid = insp_cursor_take(&c, INSP_GUID_SIZE);
-        major = next_16(&c, is_little);
-        minor = next_16(&c, is_little);
+        version = next_32(&c, is_little);
+        major = (uint16_t) (version & UINT16_MAX);
+        minor = (uint16_t) (version >> 16);
         insp_cursor_skip(&c, n_syntaxes * (size_t) 20);
         if (c.failed) {
             return;

@@ -12,6 +12,9 @@
 #define GUESS_BYTES     512 /* A side that is still MAYBE by then is not. */
 #define GUESS_DATAGRAMS 3
 
+/* Of what prepares for another protocol so many datagrams are looked at. */
+#define PREPARED_DATAGRAMS 32
+
 void
 insp_turn_set_app(struct insp_turn *t, enum insp_app app)
 {
@@ -83,6 +86,14 @@ detect(const struct insp_turn *t, const struct insp_reading *r, bool *maybe)
     return INSP_APP_NONE;
 }
 
+/* Finds a way for another protocol, which then goes between the same ports
+ * (RFC 5764, section 5.1.2: STUN, then DTLS). */
+static bool
+prepares(enum insp_app app)
+{
+    return app == INSP_APP_STUN;
+}
+
 /* This side has said what nobody understands. */
 static void
 give_up(struct insp_turn *t, const struct insp_reading *r)
@@ -92,7 +103,8 @@ give_up(struct insp_turn *t, const struct insp_reading *r)
 
     if (first != INSP_APP_UNKNOWN) {
         insp_turn_set_app(t, first);
-        t->stop = true;
+        t->stop = r->is_stream || !prepares(first) ||
+                  ++d->n_datagrams[r->side] >= PREPARED_DATAGRAMS;
         return;
     }
     if (!r->is_stream && ++d->n_datagrams[r->side] < GUESS_DATAGRAMS) {
@@ -100,7 +112,9 @@ give_up(struct insp_turn *t, const struct insp_reading *r)
     }
     insp_turn_set_done(t, r->side);
     if (d->stream[!r->side].is_done) {
-        insp_turn_set_app(t, INSP_APP_UNKNOWN);
+        if (!prepares(INSP_READ(insp_dialog_conn(d)->app))) {
+            insp_turn_set_app(t, INSP_APP_UNKNOWN);
+        }
         t->stop = true;
     }
 }
@@ -146,6 +160,7 @@ insp_turn_begin_again(struct insp_turn *t)
         if (s->is_done || conn->key.proto != INSP_PROTO_TCP) {
             insp_stream_end(s, &t->ds->store);
             *s = (struct insp_stream){ .is_closed = s->is_closed,
+                                       .share = s->share,
                                        .end = s->end };
         }
         d->n_datagrams[side] = 0;

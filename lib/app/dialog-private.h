@@ -19,6 +19,16 @@
 #include "app/names.h"
 #include "app/stream.h"
 
+/* What a connection may have of memory while it is read: the dialog, what waits
+ * and tables... */
+#define INSP_DIALOG_HELD_MAX 4096
+/* ... and, beside that, records that are being made: if there is more than one
+ * of them, and they are beyond, the oldest go out unfinished. */
+#define INSP_DIALOG_RECORDS_MAX (2 * INSP_EVENTS_OPEN * INSP_BLOCK_SMALL)
+
+/* Of a server name so much stands in the dialog; a longer one in a block. */
+#define INSP_DIALOG_NAME 104
+
 struct insp_dialog {
     _Atomic uint32_t link;      /* Free ones. */
     _Atomic uint32_t busy;
@@ -26,7 +36,8 @@ struct insp_dialog {
     _Atomic(struct insp_conn *) conn;   /* Whose it is... */
     uint32_t life;              /* ... in which of its lives; */
     uint32_t index;             /* its place in the table. */
-    uint32_t events;            /* Open ones, oldest first: block, or 0. */
+    uint32_t events;            /* Open ones, oldest first: block, or 0... */
+    uint32_t event_bytes;       /* ... and how large all their blocks are. */
     uint8_t n_events;
     uint8_t app;                /* enum insp_app that reads; NONE: not known. */
     uint8_t n_datagrams[2];     /* Not understood, by direction. */
@@ -39,8 +50,16 @@ struct insp_dialog {
     uint32_t memory[INSP_READING_MEMORIES];     /* Borrowed blocks, or 0. */
     uint64_t state[INSP_READER_STATE / 8];
     _Atomic uint8_t name_size;  /* Set once, after... */
-    char name[INSP_APP_NAME_MAX];
+    char name[INSP_DIALOG_NAME];
+    _Atomic uint32_t name_block;        /* ... or a block with it. */
 } INSP_LINE_ALIGNED;
+
+_Static_assert(sizeof(struct insp_dialog) == 512, "is what is promised");
+_Static_assert(sizeof(struct insp_dialog) + INSP_BLOCK_SMALL +
+                       INSP_BLOCK_LARGE <=
+                   INSP_DIALOG_HELD_MAX,
+               "one side may have the largest block, the other a small one");
+_Static_assert(INSP_APP_NAME_MAX <= INSP_BLOCK_SMALL, "a name fits");
 
 struct insp_dialogs {
     struct insp_store store;
@@ -75,14 +94,15 @@ insp_dialog_conn(const struct insp_dialog *d)
 /* At the beginning of a small block; values behind it. */
 struct insp_event {
     struct insp_dialogs *dialogs;
+    struct insp_dialog *dialog; /* While it is open. */
     uint64_t begun_ns;
     uint64_t ended_ns;
     uint64_t first_ns;
     struct insp_key key;
     uint32_t block;             /* It stands in. */
     uint32_t next;              /* Of the dialog's open ones: block, or 0. */
-    uint32_t more;              /* Large block with the values that had no
-                                 * room, or 0. */
+    uint32_t more;              /* Block with the values that had no room, or
+                                 * 0. */
     uint32_t tag;
     uint32_t index;
     uint32_t port_id[2];
@@ -119,6 +139,14 @@ insp_dialogs_set_app(struct insp_dialogs *ds, struct insp_conn *conn,
     return true;
 }
 
+/* How large it is with all that it has borrowed, but for open events... */
+size_t insp_dialog_borrowed(const struct insp_dialog *);
+/* ... and what a block for that side's bytes may have. */
+void insp_dialog_set_room(struct insp_dialog *, unsigned int side);
+
+/* The oldest open event goes out. */
+void insp_event_end_oldest(struct insp_dialogs *, struct insp_dialog *,
+                           uint64_t now_ns);
 /* All open events go out. */
 void insp_events_end_all(struct insp_dialogs *, struct insp_dialog *,
                          uint64_t now_ns);

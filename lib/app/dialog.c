@@ -18,9 +18,22 @@ static void
 set_name(struct insp_turn *t, const struct insp_reading *r)
 {
     struct insp_dialog *d = t->d;
+    char *to = d->name;
 
     if (r->name_size && !INSP_READ(d->name_size)) {
-        memcpy(d->name, r->name, r->name_size);
+        if (r->name_size > sizeof d->name) {
+            uint32_t block =
+                insp_store_take(&t->ds->store, r->name_size, d->share);
+
+            if (!block) {
+                insp_dialogs_note(t->ds, INSP_READER_NO_BLOCK);
+                return;
+            }
+            to = insp_block_at(&t->ds->store, block);
+            atomic_store_explicit(&d->name_block, block,
+                                  memory_order_relaxed);
+        }
+        memcpy(to, r->name, r->name_size);
         atomic_store_explicit(&d->name_size, r->name_size,
                               memory_order_release);
         t->changed = true;
@@ -223,6 +236,9 @@ read_stream(struct insp_turn *t, unsigned int side)
         size_t n = 0, took;
         bool is_last;
 
+        insp_dialog_set_room(t->d, side);
+        s->resyncs = t->d->app != INSP_APP_NONE &&
+                     insp_reader_of((enum insp_app) t->d->app)->resyncs;
         took = insp_stream_push(s, &t->ds->store, p->tcp_seq + (uint32_t) at,
                                 p->bytes + INSP_MIN(at, p->captured),
                                 p->captured - INSP_MIN(at, p->captured),
@@ -235,6 +251,8 @@ read_stream(struct insp_turn *t, unsigned int side)
         if (t->stop || s->is_done) {
             return;
         }
+        /* The reader may have borrowed some. */
+        insp_dialog_set_room(t->d, side);
         insp_stream_done(s, &t->ds->store, &view, n, pass);
         if (!was_known && t->d->app != INSP_APP_NONE) {
             was_known = true;
@@ -281,6 +299,16 @@ read_datagram(struct insp_turn *t, unsigned int side)
     }
 }
 
+/* Open records are larger than they may be: the oldest go out as they are. */
+static void
+trim(struct insp_turn *t)
+{
+    while (t->d->event_bytes > INSP_DIALOG_RECORDS_MAX &&
+           t->d->n_events > 1) {
+        insp_event_end_oldest(t->ds, t->d, t->payload->now_ns);
+    }
+}
+
 bool
 insp_dialog_feed(struct insp_dialogs *ds, struct insp_conn *conn,
                  unsigned int side, const struct insp_payload *payload)
@@ -304,6 +332,7 @@ insp_dialog_feed(struct insp_dialogs *ds, struct insp_conn *conn,
     if (t.stop) {
         insp_dialog_finish(ds, d, payload->now_ns, true);
     } else {
+        trim(&t);
         insp_dialog_let_go(d);
     }
     return t.changed;

@@ -39,7 +39,7 @@ const char *insp_reader_fact_word(enum insp_reader_fact);
 
 struct insp_dialogs_config {
     uint32_t n_dialogs;
-    uint32_t n_small;           /* Blocks, see app/store.h. */
+    uint32_t n_small;           /* Blocks, see insp_store_init(). */
     uint32_t n_large;
 };
 
@@ -136,13 +136,19 @@ bool insp_dialogs_next(struct insp_dialogs *, struct insp_event_report *)
 /* Any thread. */
 struct insp_dialogs_stats {
     uint32_t n_dialogs, used;
-    uint32_t n_blocks, used_blocks;     /* Small and large ones. */
+    uint32_t n_blocks, used_blocks;     /* Of all sizes. */
     size_t bytes;                       /* Of memory. */
     uint64_t facts[INSP_N_READER_FACTS];
     uint64_t connections[INSP_N_APPS];  /* By what they turned out to be. */
 };
 void insp_dialogs_get_stats(const struct insp_dialogs *,
                             struct insp_dialogs_stats *);
+
+/* Bytes of memory that are the connection's at this moment: the dialog, what
+ * waits, and tables; '*records': those that are being made.  0: it has none.
+ * For tests, when nobody feeds it. */
+size_t insp_dialogs_held(const struct insp_dialogs *,
+                         const struct insp_conn *, size_t *records);
 
 /* Any thread: one protocol is not to be read any more, or is again. */
 void insp_dialogs_switch(struct insp_dialogs *, enum insp_app, bool on);

@@ -30,8 +30,8 @@ void
 insp_dialogs_config_for(uint32_t flow_limit, struct insp_dialogs_config *c)
 {
     c->n_dialogs = INSP_MAX(flow_limit / 4, 64);
-    c->n_small = INSP_MIN(INSP_MAX(flow_limit / 8, 256), 32768);
-    c->n_large = INSP_MIN(INSP_MAX(flow_limit / 256, 32), 1024);
+    c->n_small = INSP_MIN(INSP_MAX(flow_limit / 2, 256), 131072);
+    c->n_large = INSP_MIN(INSP_MAX(flow_limit / 64, 32), 4096);
 }
 
 static size_t
@@ -73,8 +73,8 @@ insp_dialogs_create(const struct insp_dialogs_config *c,
     ds->n = c->n_dialogs;
     ds->ready = INSP_STACK_END;
     insp_stack_init(&ds->free, &ds->dialogs[0].link, sizeof ds->dialogs[0]);
-    insp_stack_init(&ds->ended, ds->store.small.links,
-                    sizeof ds->store.small.links[0]);
+    insp_stack_init(&ds->ended, ds->store.classes[0].links,
+                    sizeof ds->store.classes[0].links[0]);
     *dsp = ds;
     return 0;
 }
@@ -109,7 +109,7 @@ insp_dialogs_get_stats(const struct insp_dialogs *ds,
 {
     stats->n_dialogs = ds->n;
     stats->used = INSP_READ(ds->shares.used);
-    stats->n_blocks = ds->store.small.n + ds->store.large.n;
+    stats->n_blocks = insp_store_n(&ds->store);
     stats->bytes = ds->map_size + ds->store.map_size +
                    insp_names_size(atomic_load(&ds->names));
     stats->used_blocks = insp_store_used(&ds->store);
@@ -119,6 +119,17 @@ insp_dialogs_get_stats(const struct insp_dialogs *ds,
     for (unsigned int i = 0; i < INSP_N_APPS; i++) {
         stats->connections[i] = INSP_READ(ds->connections[i]);
     }
+}
+
+size_t
+insp_dialogs_held(const struct insp_dialogs *ds, const struct insp_conn *conn,
+                  size_t *records)
+{
+    uint32_t number = INSP_READ(conn->dialog);
+    const struct insp_dialog *d = number ? &ds->dialogs[number - 1] : NULL;
+
+    *records = d ? d->event_bytes : 0;
+    return d ? insp_dialog_borrowed(d) : 0;
 }
 
 /* ------------------------------------------------------------------------ */

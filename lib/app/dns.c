@@ -18,7 +18,7 @@
 
 #include "app/dns-message.h"
 
-#define READ_MAX 4096
+#define READ_MAX INSP_READER_WAIT
 
 struct asked {
     uint32_t tag; /* 0: nothing. */

@@ -3,7 +3,8 @@
  *
  * An event is a small block: a head that says of which connection it is, then
  * values, each with the number of its field and its size in front. When they
- * have no room, a large block takes the rest of them.
+ * have no room, a second block takes the rest of them, which is replaced by a
+ * larger one as it must be.
  *
  * Open events hang on their dialog, oldest first.  One that is ended goes onto
  * a stack, from which the control thread takes all at once; it gives the
@@ -105,6 +106,8 @@ unlink_event(struct insp_dialogs *ds, struct insp_dialog *d,
     if (*at) {
         *at = e->next;
         d->n_events--;
+        d->event_bytes -=
+            (uint32_t) (insp_block_size(e->block) + insp_block_size(e->more));
     }
 }
 
@@ -132,9 +135,9 @@ insp_event_begin(struct insp_reading *r, enum insp_app app, uint32_t tag)
     uint32_t block, *at;
 
     if (d->n_events == INSP_EVENTS_OPEN) {
-        end(ds, d, event_at(ds, d->events), r->now_ns);
+        insp_event_end_oldest(ds, d, r->now_ns);
     }
-    block = insp_store_take(&ds->store, false, d->share);
+    block = insp_store_take(&ds->store, INSP_BLOCK_SMALL, d->share);
     if (!block) {
         insp_dialogs_note(ds, INSP_READER_NO_BLOCK);
         return NULL;
@@ -142,8 +145,9 @@ insp_event_begin(struct insp_reading *r, enum insp_app app, uint32_t tag)
     e = insp_block_at(&ds->store, block);
     memset(e, 0, offsetof(struct insp_event, values));
     e->dialogs = ds;
+    e->dialog = d;
     e->begun_ns = r->now_ns;
-    e->first_ns = INSP_READ(conn->flow[conn->initiator].first_ns);
+    e->first_ns = insp_conn_first_ns(conn);
     e->key = conn->key;
     e->block = block;
     e->tag = tag;
@@ -158,6 +162,7 @@ insp_event_begin(struct insp_reading *r, enum insp_app app, uint32_t tag)
     }
     *at = block;
     d->n_events++;
+    d->event_bytes += INSP_BLOCK_SMALL;
     return e;
 }
 
@@ -226,10 +231,40 @@ insp_event_has(const struct insp_event *e, enum insp_app_field field)
     return e && find_in((struct insp_event *) e, field);
 }
 
+/* A second block with room for 'size' bytes more; false: there is none. */
+static bool
+make_room(struct insp_event *e, size_t size)
+{
+    struct insp_store *store = &e->dialogs->store;
+    size_t need = e->more_size + size;
+    uint32_t block;
+
+    if (need <= insp_block_size(e->more)) {
+        return true;
+    }
+    if (!insp_block_size_for(need)) {
+        return false;
+    }
+    block = insp_store_take(store, need, e->dialog->share);
+    if (!block) {
+        insp_dialogs_note(e->dialogs, INSP_READER_NO_BLOCK);
+        return false;
+    }
+    e->dialog->event_bytes +=
+        (uint32_t) (insp_block_size(block) - insp_block_size(e->more));
+    if (e->more) {
+        memcpy(insp_block_at(store, block), insp_block_at(store, e->more),
+               e->more_size);
+        insp_store_give(store, e->more);
+    }
+    e->more = block;
+    return true;
+}
+
 static void
 put(struct insp_event *e, const struct insp_value *v)
 {
-    size_t n = 0;
+    size_t n;
 
     e->seen |= mark(v->field);
     if (!e->more) {
@@ -238,21 +273,16 @@ put(struct insp_event *e, const struct insp_value *v)
         if (n) {
             return;
         }
-        e->more = insp_store_take(
-            &e->dialogs->store, true,
-            e->dialogs->store.small.share_of[e->block - 1]);
-        if (!e->more) {
-            insp_dialogs_note(e->dialogs, INSP_READER_NO_BLOCK);
-        }
     }
-    if (e->more) {
+    n = VALUE_HEAD + (is_number(v->field) ? sizeof v->number : v->size);
+    if (make_room(e, n)) {
         uint8_t *more = insp_block_at(&e->dialogs->store, e->more);
 
-        n = insp_value_put(more + e->more_size,
-                           (size_t) INSP_BLOCK_LARGE - e->more_size, v);
+        n = insp_value_put(more + e->more_size, n, v);
         e->more_size = (uint16_t) (e->more_size + n);
+    } else {
+        e->is_cut = true;
     }
-    e->is_cut |= !n;
 }
 
 void
@@ -331,11 +361,18 @@ give_back(struct insp_dialogs *ds, struct insp_event *e)
 }
 
 void
+insp_event_end_oldest(struct insp_dialogs *ds, struct insp_dialog *d,
+                      uint64_t now_ns)
+{
+    end(ds, d, event_at(ds, d->events), now_ns);
+}
+
+void
 insp_events_end_all(struct insp_dialogs *ds, struct insp_dialog *d,
                     uint64_t now_ns)
 {
     while (d->events) {
-        end(ds, d, event_at(ds, d->events), now_ns);
+        insp_event_end_oldest(ds, d, now_ns);
     }
 }
 

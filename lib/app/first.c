@@ -12,87 +12,11 @@
  * alone.
  */
 
-#include "app/data.h"
+#include "app/line.h"
 #include "packet/packet.h"
-
-#define SEARCHED 512 /* Bytes in which a word is looked for. */
 
 /* ------------------------------------------------------------------------ */
 /* Words. */
-
-static uint8_t
-upper(uint8_t c)
-{
-    return c >= 'a' && c <= 'z' ? (uint8_t) (c - 32) : c;
-}
-
-/* Begins with 'text'. */
-static bool
-begins(struct insp_cursor c, const char *text)
-{
-    size_t size = strlen(text);
-
-    return insp_cursor_left(&c) >= size && !memcmp(c.at, text, size);
-}
-
-/* The same, with 'text' in capital letters, and any in it. */
-static bool
-says(struct insp_cursor c, const char *text)
-{
-    size_t size = strlen(text), n = 0;
-
-    while (n < size && n < insp_cursor_left(&c) &&
-           upper(c.at[n]) == (uint8_t) text[n]) {
-        n++;
-    }
-    return n == size;
-}
-
-/* 'text', which is in capital letters, is somewhere in it, in any letters. */
-static bool
-has(struct insp_cursor c, const char *text)
-{
-    size_t size = strlen(text), left;
-
-    insp_cursor_limit(&c, SEARCHED);
-    left = insp_cursor_left(&c);
-    for (size_t i = 0; i + size <= left; i++) {
-        size_t n = 0;
-
-        while (n < size && upper(c.at[i + n]) == (uint8_t) text[n]) {
-            n++;
-        }
-        if (n == size) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first line, without its end; empty when it is not whole, or not of
- * printable ASCII. */
-static struct insp_cursor
-first_line(struct insp_cursor c)
-{
-    const uint8_t *end;
-
-    insp_cursor_limit(&c, SEARCHED);
-    end =
-        insp_cursor_left(&c) ? memchr(c.at, '\n', insp_cursor_left(&c)) : NULL;
-    if (!end) {
-        return insp_cursor(NULL, 0);
-    }
-    c.end = end;
-    if (end > c.at && end[-1] == '\r') {
-        c.end--;
-    }
-    for (const uint8_t *at = c.at; at < c.end; at++) {
-        if ((*at < 0x20 || *at == 0x7f) && *at != '\t') {
-            return insp_cursor(NULL, 0);
-        }
-    }
-    return c;
-}
 
 static bool
 is_port(const struct insp_reading *r, uint16_t port)
@@ -109,86 +33,14 @@ all(const struct insp_reading *r)
 /* ------------------------------------------------------------------------ */
 /* Lines of text. */
 
-/* RFC 5321: a greeting that says so, or the client's. */
-static bool
-is_smtp(const struct insp_reading *r)
-{
-    struct insp_cursor line = first_line(all(r));
-
-    if (says(line, "EHLO ") || says(line, "HELO ") || says(line, "LHLO ")) {
-        return true;
-    }
-    if (begins(line, "220 ") || begins(line, "220-") || begins(line, "554 ") ||
-        begins(line, "421 ")) {
-        return has(line, "SMTP") || has(line, "POSTFIX") || is_port(r, 25) ||
-               is_port(r, 587);
-    }
-    return false;
-}
-
-/* RFC 959. */
-static bool
-is_ftp(const struct insp_reading *r)
-{
-    struct insp_cursor line = first_line(all(r));
-
-    if (begins(line, "220 ") || begins(line, "220-") || begins(line, "421 ")) {
-        return has(line, "FTP") || has(line, "FILEZILLA") || is_port(r, 21);
-    }
-    return is_port(r, 21) && (says(line, "USER ") || says(line, "AUTH TLS"));
-}
-
-/* RFC 1939: a greeting with a time stamp, or one that says so. */
-static bool
-is_pop3(const struct insp_reading *r)
-{
-    struct insp_cursor line = first_line(all(r));
-
-    if (begins(line, "+OK")) {
-        return has(line, "POP") || is_port(r, 110) ||
-               (insp_cursor_left(&line) > 8 && line.end[-1] == '>' &&
-                has(line, "@") && has(line, "<"));
-    }
-    return is_port(r, 110) && (says(line, "USER ") || says(line, "CAPA") ||
-                               says(line, "APOP ") || says(line, "AUTH "));
-}
-
-/* RFC 9051: a greeting, or a tag and a command. */
-static bool
-is_imap(const struct insp_reading *r)
-{
-    static const char *const verbs[] = {
-        " CAPABILITY", " LOGIN ", " AUTHENTICATE ", " STARTTLS", " ID (",
-    };
-    struct insp_cursor line = first_line(all(r));
-    size_t n = 0;
-
-    if (begins(line, "* OK") || begins(line, "* PREAUTH") ||
-        begins(line, "* BYE")) {
-        return has(line, "IMAP") || has(line, "[CAPABILITY") ||
-               is_port(r, 143);
-    }
-    while (n < insp_cursor_left(&line) && n < 16 &&
-           (insp_is_letter(line.at[n]) || insp_is_digit(line.at[n]) ||
-            line.at[n] == '.')) {
-        n++;
-    }
-    insp_cursor_skip(&line, n);
-    for (size_t i = 0; n && i < INSP_ARRAY_SIZE(verbs); i++) {
-        if (says(line, verbs[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* RFC 7826 and 2326. */
 static bool
 is_rtsp(const struct insp_reading *r)
 {
-    struct insp_cursor line = first_line(all(r));
+    struct insp_cursor line = insp_line_first(all(r));
 
-    if (begins(line, "RTSP/1.0 ") || begins(line, "RTSP/2.0 ")) {
+    if (insp_line_begins(line, "RTSP/1.0 ") ||
+        insp_line_begins(line, "RTSP/2.0 ")) {
         return true;
     }
     return insp_cursor_left(&line) > 12 &&
@@ -200,40 +52,30 @@ is_rtsp(const struct insp_reading *r)
 static bool
 is_irc(const struct insp_reading *r)
 {
-    struct insp_cursor c = all(r), line = first_line(c);
+    struct insp_cursor c = all(r), line = insp_line_first(c);
 
-    if (says(line, "CAP LS") || says(line, "CAP REQ ")) {
+    if (insp_line_says(line, "CAP LS") || insp_line_says(line, "CAP REQ ")) {
         return true;
     }
-    if (says(line, "NICK ")) {
-        return has(c, "\nUSER ") || is_port(r, 6667);
+    if (insp_line_says(line, "NICK ")) {
+        return insp_line_has(c, "\nUSER ") || is_port(r, 6667);
     }
-    if (says(line, "USER ") && has(line, " :")) {
-        return has(c, "\nNICK ") || is_port(r, 6667);
+    if (insp_line_says(line, "USER ") && insp_line_has(line, " :")) {
+        return insp_line_has(c, "\nNICK ") || is_port(r, 6667);
     }
-    return begins(line, ":") &&
-           (has(line, " NOTICE AUTH :") || has(line, " NOTICE * :") ||
-            has(line, " 001 "));
-}
-
-/* RFC 6120. */
-static bool
-is_xmpp(const struct insp_reading *r)
-{
-    struct insp_cursor c = all(r);
-
-    return (begins(c, "<?xml") || begins(c, "<stream:stream")) &&
-           has(c, "<STREAM:STREAM") &&
-           (has(c, "JABBER:") || has(c, "ETHERX.JABBER.ORG"));
+    return insp_line_begins(line, ":") &&
+           (insp_line_has(line, " NOTICE AUTH :") ||
+            insp_line_has(line, " NOTICE * :") ||
+            insp_line_has(line, " 001 "));
 }
 
 static bool
 is_rsync(const struct insp_reading *r)
 {
-    struct insp_cursor line = first_line(all(r));
+    struct insp_cursor line = insp_line_first(all(r));
 
-    return begins(line, "@RSYNCD: ") && insp_cursor_left(&line) > 9 &&
-           insp_is_digit(line.at[9]);
+    return insp_line_begins(line, "@RSYNCD: ") &&
+           insp_cursor_left(&line) > 9 && insp_is_digit(line.at[9]);
 }
 
 static bool
@@ -241,8 +83,10 @@ is_nats(const struct insp_reading *r)
 {
     struct insp_cursor c = all(r);
 
-    return (begins(c, "INFO {") && has(c, "\"SERVER_ID\"")) ||
-           (begins(c, "CONNECT {") && has(c, "\"VERBOSE\""));
+    return (insp_line_begins(c, "INFO {") &&
+            insp_line_has(c, "\"SERVER_ID\"")) ||
+           (insp_line_begins(c, "CONNECT {") &&
+            insp_line_has(c, "\"VERBOSE\""));
 }
 
 /* Draft of the UPnP forum: HTTP over UDP. */
@@ -251,9 +95,10 @@ is_ssdp(const struct insp_reading *r)
 {
     struct insp_cursor c = all(r);
 
-    return begins(c, "M-SEARCH * HTTP/1.1\r\n") ||
-           begins(c, "NOTIFY * HTTP/1.1\r\n") ||
-           (begins(c, "HTTP/1.1 200 OK\r\n") && has(c, "\nUSN:"));
+    return insp_line_begins(c, "M-SEARCH * HTTP/1.1\r\n") ||
+           insp_line_begins(c, "NOTIFY * HTTP/1.1\r\n") ||
+           (insp_line_begins(c, "HTTP/1.1 200 OK\r\n") &&
+            insp_line_has(c, "\nUSN:"));
 }
 
 /* RFC 7047, section 4. */
@@ -262,16 +107,20 @@ is_ovsdb(const struct insp_reading *r)
 {
     struct insp_cursor c = all(r);
 
-    return begins(c, "{") && has(c, "\"METHOD\"") &&
-           (has(c, "\"LIST_DBS\"") || has(c, "\"GET_SCHEMA\"") ||
-            has(c, "\"TRANSACT\"") || has(c, "\"MONITOR") ||
-            has(c, "\"GET_SERVER_ID\"") || has(c, "\"SET_DB_CHANGE_AWARE\""));
+    return insp_line_begins(c, "{") && insp_line_has(c, "\"METHOD\"") &&
+           (insp_line_has(c, "\"LIST_DBS\"") ||
+            insp_line_has(c, "\"GET_SCHEMA\"") ||
+            insp_line_has(c, "\"TRANSACT\"") ||
+            insp_line_has(c, "\"MONITOR") ||
+            insp_line_has(c, "\"GET_SERVER_ID\"") ||
+            insp_line_has(c, "\"SET_DB_CHANGE_AWARE\""));
 }
 
 static bool
 is_ceph(const struct insp_reading *r)
 {
-    return begins(all(r), "ceph v027") || begins(all(r), "ceph v2\n");
+    return insp_line_begins(all(r), "ceph v027") ||
+           insp_line_begins(all(r), "ceph v2\n");
 }
 
 /* RFC 6143, section 7.1.1: "RFB 003.008\n". */
@@ -291,22 +140,6 @@ is_rfb(const struct insp_reading *r)
 
 /* ------------------------------------------------------------------------ */
 /* Streams of bytes. */
-
-/* RFC 854, 855: the first words are commands about options, and all of them,
- * or two of them in front of text. */
-static bool
-is_telnet(const struct insp_reading *r)
-{
-    struct insp_cursor c = all(r);
-    unsigned int n = 0;
-
-    while (n < 8 && insp_cursor_left(&c) >= 3 && c.at[0] == 0xff &&
-           c.at[1] >= 0xfb && c.at[1] <= 0xfe && c.at[2] < 64) {
-        insp_cursor_skip(&c, 3);
-        n++;
-    }
-    return n >= 2 || (n == 1 && !insp_cursor_left(&c));
-}
 
 /* MQTT 3.1, 3.1.1 and 5, section 3.1: CONNECT. */
 static bool
@@ -367,7 +200,7 @@ is_iscsi(const struct insp_reading *r)
     const uint8_t *head = insp_cursor_take(&c, 48);
 
     return head && head[0] == 0x43 && !head[2] && !head[3] && !head[4] &&
-           has(c, "INITIATORNAME=");
+           insp_line_has(c, "INITIATORNAME=");
 }
 
 /* OpenFlow switch specification: HELLO, with versions or without. */
@@ -413,7 +246,8 @@ is_tns(const struct insp_reading *r)
     uint8_t type = insp_cursor_u8(&c);
 
     return !c.failed && size >= 34 && size <= r->size && !sum && type == 1 &&
-           (has(c, "(CONNECT_DATA=") || has(c, "(DESCRIPTION="));
+           (insp_line_has(c, "(CONNECT_DATA=") ||
+            insp_line_has(c, "(DESCRIPTION="));
 }
 
 /* Native protocol, versions 3 to 5: OPTIONS or STARTUP. */
@@ -431,7 +265,8 @@ is_cassandra(const struct insp_reading *r)
         size != insp_cursor_left(&c)) {
         return false;
     }
-    return (opcode == 5 && !size) || (opcode == 1 && has(c, "CQL_VERSION"));
+    return (opcode == 5 && !size) ||
+           (opcode == 1 && insp_line_has(c, "CQL_VERSION"));
 }
 
 /* ConnectRequest: version 0, last zxid, timeout, session, password. */
@@ -468,9 +303,9 @@ is_tftp(const struct insp_reading *r)
         return false;
     }
     insp_cursor_limit(&mode, mode_size);
-    return (mode_size == 5 && has(mode, "OCTET")) ||
-           (mode_size == 8 && has(mode, "NETASCII")) ||
-           (mode_size == 4 && has(mode, "MAIL"));
+    return (mode_size == 5 && insp_line_has(mode, "OCTET")) ||
+           (mode_size == 8 && insp_line_has(mode, "NETASCII")) ||
+           (mode_size == 4 && insp_line_has(mode, "MAIL"));
 }
 
 /* RFC 2408, 7296 section 3.1; behind four zeros with NAT (RFC 3948). */
@@ -551,12 +386,13 @@ is_bittorrent(const struct insp_reading *r)
     struct insp_cursor c = all(r);
 
     if (r->is_stream) {
-        return begins(c, "\x13"
-                         "BitTorrent protocol");
+        return insp_line_begins(c, "\x13"
+                                   "BitTorrent protocol");
     }
-    return (begins(c, "d1:ad2:id20:") || begins(c, "d1:rd2:id20:") ||
-            begins(c, "d2:ip6:") || begins(c, "d1:eli")) &&
-           has(c, "1:Y1:");
+    return (insp_line_begins(c, "d1:ad2:id20:") ||
+            insp_line_begins(c, "d1:rd2:id20:") ||
+            insp_line_begins(c, "d2:ip6:") || insp_line_begins(c, "d1:eli")) &&
+           insp_line_has(c, "1:Y1:");
 }
 
 /* RFC 2865, section 3: attributes that fill it. */
@@ -599,11 +435,6 @@ static const struct {
     uint8_t over;
     bool (*is_it)(const struct insp_reading *);
 } firsts[] = {
-    { INSP_APP_SMTP, OVER_TCP, is_smtp },
-    { INSP_APP_FTP, OVER_TCP, is_ftp },
-    { INSP_APP_POP3, OVER_TCP, is_pop3 },
-    { INSP_APP_IMAP, OVER_TCP, is_imap },
-    { INSP_APP_TELNET, OVER_TCP, is_telnet },
     { INSP_APP_MQTT, OVER_TCP, is_mqtt },
     { INSP_APP_RFB, OVER_TCP, is_rfb },
     { INSP_APP_BGP, OVER_TCP, is_bgp },
@@ -615,7 +446,6 @@ static const struct {
     { INSP_APP_STUN, OVER_BOTH, is_stun },
     { INSP_APP_BITTORRENT, OVER_BOTH, is_bittorrent },
     { INSP_APP_IRC, OVER_TCP, is_irc },
-    { INSP_APP_XMPP, OVER_TCP, is_xmpp },
     { INSP_APP_RSYNC, OVER_TCP, is_rsync },
     { INSP_APP_NATS, OVER_TCP, is_nats },
     { INSP_APP_ISCSI, OVER_TCP, is_iscsi },

@@ -402,7 +402,7 @@ static void
 put(struct insp_event *e, enum insp_app_field field,
     const struct insp_cursor *c)
 {
-    if (insp_cursor_left(c)) {
+    if (insp_cursor_left(c) && field != INSP_N_APP_FIELDS) {
         insp_event_bytes(e, field, c->at, insp_cursor_left(c));
     }
 }
@@ -441,6 +441,9 @@ put_head(struct insp_event *e, const struct insp_tls_rows *rows,
     uint8_t size = insp_cursor_u8(&alpn);
     const uint8_t *name = insp_cursor_take(&alpn, size);
 
+    if (rows->client == INSP_N_APP_FIELDS) {
+        return;
+    }
     if (!name) {
         size = 0;
     }
@@ -476,7 +479,7 @@ insp_tls_put_client(struct insp_reading *r, struct insp_event *e,
     }
     put_head(e, rows, h, transport);
     put(e, rows->ciphers, &h->ciphers);
-    if (h->n_types) {
+    if (h->n_types && rows->extensions != INSP_N_APP_FIELDS) {
         insp_event_bytes(e, rows->extensions, h->types, 2 * h->n_types);
     }
     put(e, rows->groups, &h->groups);

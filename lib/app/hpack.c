@@ -11,7 +11,11 @@
  * removes from the other end: so neither sizes nor eviction need be followed
  * to know what an index means.  What the sender has evicted it does not name;
  * an entry that is larger than the whole table empties it (section 4.4), and
- * counting it here does not move what comes later.
+ * counting it here does not move what comes later.  Each entry has the number
+ * under which it was put in, of which two bytes are enough, because those that
+ * are older than half of what they count are removed:
+ *
+ *     number 16 | header 8 | size 8 | text      size NO_TEXT: it was too long
  *
  * Strings are decoded only when they are wanted: names that stand there in
  * full, and values of headers that records want.
@@ -23,10 +27,6 @@
  */
 
 #include "app/hpack.h"
-
-_Static_assert(sizeof(struct insp_hpack) <= 2048, "must be a small block");
-_Static_assert(INSP_HPACK_ENTRIES *(INSP_HPACK_VALUE_MAX + 2) <= UINT16_MAX,
-               "places in a ring must not come round among kept entries");
 
 enum step {
     STEP_FORM,
@@ -110,59 +110,89 @@ add_bit(struct insp_hpack *h, unsigned int bit)
 /* ------------------------------------------------------------------------ */
 /* Tables. */
 
-static struct insp_hpack_ring *
-ring_of(struct insp_hpack *h, enum insp_http_header header)
+#define ENTRY_HEAD 4
+#define NO_TEXT    255
+#define AGE_MAX    0x7fff
+
+struct table {
+    uint8_t *bytes;
+    uint16_t *size;
+    size_t room;
+};
+
+static struct table
+table_of(struct insp_hpack *h, enum insp_http_header header)
 {
-    return header == INSP_HTTP_PATH || header == INSP_HTTP_REFERER ||
-                   header == INSP_HTTP_LOCATION
-               ? &h->paths
-               : &h->texts;
+    if (header == INSP_HTTP_PATH || header == INSP_HTTP_REFERER ||
+        header == INSP_HTTP_LOCATION) {
+        return (struct table){ h->paths, &h->paths_size, sizeof h->paths };
+    }
+    return (struct table){ h->texts, &h->texts_size, sizeof h->texts };
+}
+
+static size_t
+entry_size(const uint8_t *entry)
+{
+    return ENTRY_HEAD + (entry[3] == NO_TEXT ? 0u : entry[3]);
+}
+
+/* 1: it was put in last. */
+static uint16_t
+entry_age(const struct insp_hpack *h, const uint8_t *entry)
+{
+    return (uint16_t) (h->n_entries - (uint32_t) (entry[0] << 8 | entry[1]));
+}
+
+/* Room for 'size' bytes; what is too old to be told from others goes too. */
+static void
+make_room(const struct insp_hpack *h, struct table t, size_t size)
+{
+    size_t n = 0;
+
+    while (n < *t.size && (*t.size - n + size > t.room ||
+                           entry_age(h, t.bytes + n) >= AGE_MAX)) {
+        n += entry_size(t.bytes + n);
+    }
+    if (n) {
+        memmove(t.bytes, t.bytes + n, *t.size - n);
+        *t.size = (uint16_t) (*t.size - n);
+    }
 }
 
 static void
-ring_put(struct insp_hpack_ring *ring, const uint8_t *bytes, size_t size)
+put_entry(struct insp_hpack *h, const uint8_t *value)
 {
-    for (size_t i = 0; i < size; i++) {
-        ring->bytes[ring->end++ % INSP_HPACK_TEXTS] = bytes[i];
+    struct table t = table_of(h, (enum insp_http_header) h->header);
+    uint16_t number = (uint16_t) h->n_entries++;
+    size_t size = h->value_size;
+    bool has_text = size < NO_TEXT && ENTRY_HEAD + size <= t.room;
+    uint8_t *entry;
+
+    make_room(h, table_of(h, INSP_HTTP_PATH), 0);
+    make_room(h, table_of(h, INSP_HTTP_OTHER), 0);
+    if (h->header == INSP_HTTP_OTHER) {
+        return;
     }
+    size = has_text ? size : 0;
+    make_room(h, t, ENTRY_HEAD + size);
+    entry = t.bytes + *t.size;
+    entry[0] = (uint8_t) (number >> 8);
+    entry[1] = (uint8_t) number;
+    entry[2] = h->header;
+    entry[3] = (uint8_t) (has_text ? size : NO_TEXT);
+    memcpy(entry + ENTRY_HEAD, value, size);
+    *t.size = (uint16_t) (*t.size + ENTRY_HEAD + size);
 }
 
-/* A text is its size, in two bytes, and its bytes. */
-static void
-put_entry(struct insp_hpack *h)
+static const uint8_t *
+find_in(const struct insp_hpack *h, struct table t, uint32_t age)
 {
-    unsigned int i = h->n_entries++ % INSP_HPACK_ENTRIES;
-    struct insp_hpack_ring *ring = ring_of(h, h->header);
-    uint8_t size[2] = { (uint8_t) (h->value_size >> 8),
-                        (uint8_t) h->value_size };
-
-    h->headers[i] = h->header;
-    h->at[i] = ring->end;
-    if (h->header != INSP_HTTP_OTHER) {
-        ring_put(ring, size, sizeof size);
-        ring_put(ring, h->value, h->value_size);
+    for (size_t n = 0; n < *t.size; n += entry_size(t.bytes + n)) {
+        if (entry_age(h, t.bytes + n) == age) {
+            return t.bytes + n;
+        }
     }
-}
-
-/* The text at 'at', copied to 'value'; false: it has been overwritten. */
-static bool
-ring_get(struct insp_hpack *h, const struct insp_hpack_ring *ring, uint16_t at)
-{
-    size_t age = (uint16_t) (ring->end - at), size;
-
-    if (age < 2 || age > INSP_HPACK_TEXTS) {
-        return false;
-    }
-    size = (size_t) ring->bytes[at % INSP_HPACK_TEXTS] << 8 |
-           ring->bytes[(at + 1u) % INSP_HPACK_TEXTS];
-    if (size > age - 2 || size > INSP_HPACK_VALUE_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        h->value[i] = ring->bytes[(at + 2u + i) % INSP_HPACK_TEXTS];
-    }
-    h->value_size = (uint16_t) size;
-    return true;
+    return NULL;
 }
 
 struct static_entry {
@@ -192,47 +222,56 @@ static const struct static_entry static_entries[STATIC_ENTRIES + 1] = {
     [58] = { INSP_HTTP_USER_AGENT, "" },
 };
 
-/* Place of the entry with that index; -1: it was never put in, or so long ago
- * that it is not kept. */
-static int
-entry_of(const struct insp_hpack *h, uint32_t index)
+/* The entry with that index; NULL: it was never put in, is of no interest, or
+ * is not kept. */
+static const uint8_t *
+entry_of(struct insp_hpack *h, uint32_t index)
 {
     uint32_t age = index - STATIC_ENTRIES;
+    const uint8_t *entry;
 
-    return age <= h->n_entries && age <= INSP_HPACK_ENTRIES
-               ? (int) ((h->n_entries - age) % INSP_HPACK_ENTRIES)
-               : -1;
+    if (age > h->n_entries || age >= AGE_MAX) {
+        return NULL;
+    }
+    entry = find_in(h, table_of(h, INSP_HTTP_OTHER), age);
+    return entry ? entry : find_in(h, table_of(h, INSP_HTTP_PATH), age);
 }
 
 static enum insp_http_header
-name_of(const struct insp_hpack *h, uint32_t index)
+name_of(struct insp_hpack *h, uint32_t index)
 {
-    int i;
+    const uint8_t *entry;
 
     if (index <= STATIC_ENTRIES) {
         return (enum insp_http_header) static_entries[index].header;
     }
-    i = entry_of(h, index);
-    return i < 0 ? INSP_HTTP_OTHER : (enum insp_http_header) h->headers[i];
+    entry = entry_of(h, index);
+    return entry ? (enum insp_http_header) entry[2] : INSP_HTTP_OTHER;
 }
 
 /* Header and value of an entry; false: it is of no interest, or not kept. */
 static bool
-get_entry(struct insp_hpack *h, uint32_t index)
+get_entry(struct insp_hpack *h, uint32_t index, uint8_t *value)
 {
-    h->header = (uint8_t) name_of(h, index);
-    if (h->header == INSP_HTTP_OTHER) {
+    const uint8_t *entry;
+
+    h->header = INSP_HTTP_OTHER;
+    if (index <= STATIC_ENTRIES) {
+        const char *text = static_entries[index].value;
+
+        h->header = static_entries[index].header;
+        h->value_size = (uint16_t) (text ? strlen(text) : 0);
+        memcpy(value, text ? text : "", h->value_size);
+        return text;
+    }
+    entry = entry_of(h, index);
+    if (!entry || entry[3] == NO_TEXT) {
         return false;
     }
-    if (index <= STATIC_ENTRIES) {
-        const char *value = static_entries[index].value;
-
-        h->value_size = (uint16_t) strlen(value);
-        memcpy(h->value, value, h->value_size);
-        return true;
-    }
-    return ring_get(h, ring_of(h, (enum insp_http_header) h->header),
-                    h->at[entry_of(h, index)]);
+    h->header = entry[2];
+    h->value_size = entry[3];
+    memcpy(value, entry + ENTRY_HEAD, h->value_size);
+    return true;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -282,7 +321,7 @@ begin_form(struct insp_hpack *h, uint8_t byte)
 }
 
 static enum insp_hpack_result
-end_number(struct insp_hpack *h)
+end_number(struct insp_hpack *h, uint8_t *value)
 {
     h->step = STEP_FORM;
     switch ((enum form) h->form) {
@@ -290,7 +329,8 @@ end_number(struct insp_hpack *h)
         if (!h->number) {
             return INSP_HPACK_BAD;
         }
-        return get_entry(h, h->number) ? INSP_HPACK_FIELD : INSP_HPACK_MORE;
+        return get_entry(h, h->number, value) ? INSP_HPACK_FIELD
+                                              : INSP_HPACK_MORE;
     case FORM_TABLE_SIZE: return INSP_HPACK_MORE;
     case FORM_INDEXING:
     case FORM_LITERAL:
@@ -311,27 +351,27 @@ put_name_byte(struct insp_hpack *h, uint8_t byte)
 }
 
 static void
-put_value_byte(struct insp_hpack *h, uint8_t byte)
+put_value_byte(struct insp_hpack *h, uint8_t *value, uint8_t byte)
 {
     if (h->value_size < INSP_HPACK_VALUE_MAX) {
-        h->value[h->value_size++] = byte;
+        value[h->value_size++] = byte;
     }
 }
 
 static void
-put_byte(struct insp_hpack *h, uint8_t byte)
+put_byte(struct insp_hpack *h, uint8_t *value, uint8_t byte)
 {
     if (h->step == STEP_NAME) {
         put_name_byte(h, byte);
     } else {
-        put_value_byte(h, byte);
+        put_value_byte(h, value, byte);
     }
 }
 
 /* What there is of the string, into the name or the value; false: it is not
  * well formed. */
 static bool
-read_string(struct insp_hpack *h, struct insp_cursor *c)
+read_string(struct insp_hpack *h, struct insp_cursor *c, uint8_t *value)
 {
     size_t n = INSP_MIN((size_t) h->left, insp_cursor_left(c));
     const uint8_t *bytes = insp_cursor_take(c, n);
@@ -342,14 +382,14 @@ read_string(struct insp_hpack *h, struct insp_cursor *c)
     }
     for (size_t i = 0; i < n; i++) {
         if (!h->is_huffman) {
-            put_byte(h, bytes[i]);
+            put_byte(h, value, bytes[i]);
             continue;
         }
         for (unsigned int bit = 8; bit-- > 0;) {
             int symbol = add_bit(h, bytes[i] >> bit & 1);
 
             if (symbol >= 0) {
-                put_byte(h, (uint8_t) symbol);
+                put_byte(h, value, (uint8_t) symbol);
             } else if (symbol == -2) {
                 return false;
             }
@@ -359,7 +399,7 @@ read_string(struct insp_hpack *h, struct insp_cursor *c)
 }
 
 static enum insp_hpack_result
-end_string(struct insp_hpack *h)
+end_string(struct insp_hpack *h, const uint8_t *value)
 {
     if (h->step == STEP_NAME) {
         if (h->name_size <= sizeof h->name) {
@@ -370,7 +410,7 @@ end_string(struct insp_hpack *h)
     }
     h->step = STEP_FORM;
     if (h->form == FORM_INDEXING) {
-        put_entry(h);
+        put_entry(h, value);
     }
     return h->header == INSP_HTTP_OTHER ? INSP_HPACK_MORE : INSP_HPACK_FIELD;
 }
@@ -386,26 +426,26 @@ begin_string(struct insp_hpack *h, uint8_t byte)
 
 /* The string's size is known. */
 static enum insp_hpack_result
-end_size(struct insp_hpack *h)
+end_size(struct insp_hpack *h, const uint8_t *value)
 {
     h->left = h->number;
     h->step++;
-    return h->left ? INSP_HPACK_MORE : end_string(h);
+    return h->left ? INSP_HPACK_MORE : end_string(h, value);
 }
 
 /* One step, by one byte or, of a string, by as many as there are. */
 static enum insp_hpack_result
-step(struct insp_hpack *h, struct insp_cursor *c)
+step(struct insp_hpack *h, struct insp_cursor *c, uint8_t *value)
 {
     int end;
 
     switch ((enum step) h->step) {
     case STEP_FORM:
-        return begin_form(h, insp_cursor_u8(c)) ? end_number(h)
+        return begin_form(h, insp_cursor_u8(c)) ? end_number(h, value)
                                                 : INSP_HPACK_MORE;
     case STEP_NAME_FORM:
     case STEP_VALUE_FORM:
-        return begin_string(h, insp_cursor_u8(c)) ? end_size(h)
+        return begin_string(h, insp_cursor_u8(c)) ? end_size(h, value)
                                                   : INSP_HPACK_MORE;
     case STEP_NUMBER:
     case STEP_NAME_NUMBER:
@@ -414,27 +454,28 @@ step(struct insp_hpack *h, struct insp_cursor *c)
         if (end <= 0) {
             return end ? INSP_HPACK_BAD : INSP_HPACK_MORE;
         }
-        return h->step == STEP_NUMBER ? end_number(h) : end_size(h);
+        return h->step == STEP_NUMBER ? end_number(h, value)
+                                      : end_size(h, value);
     case STEP_NAME:
     case STEP_VALUE:
-        if (!read_string(h, c)) {
+        if (!read_string(h, c, value)) {
             return INSP_HPACK_BAD;
         }
-        return h->left ? INSP_HPACK_MORE : end_string(h);
+        return h->left ? INSP_HPACK_MORE : end_string(h, value);
     }
     return INSP_HPACK_BAD;
 }
 
 enum insp_hpack_result
-insp_hpack_next(struct insp_hpack *h, struct insp_cursor *c,
+insp_hpack_next(struct insp_hpack *h, struct insp_cursor *c, uint8_t *value,
                 struct insp_hpack_field *field)
 {
     while (insp_cursor_left(c)) {
-        enum insp_hpack_result result = step(h, c);
+        enum insp_hpack_result result = step(h, c, value);
 
         if (result == INSP_HPACK_FIELD) {
             field->header = (enum insp_http_header) h->header;
-            field->value = h->value;
+            field->value = value;
             field->size = h->value_size;
         }
         if (result != INSP_HPACK_MORE) {
@@ -448,4 +489,19 @@ bool
 insp_hpack_is_whole(const struct insp_hpack *h)
 {
     return h->step == STEP_FORM;
+}
+
+size_t
+insp_hpack_kept(const struct insp_hpack *h)
+{
+    return h->step == STEP_VALUE && h->header != INSP_HTTP_OTHER
+               ? h->value_size
+               : 0;
+}
+
+void
+insp_hpack_forget(struct insp_hpack *h)
+{
+    h->header = INSP_HTTP_OTHER;
+    h->value_size = 0;
 }

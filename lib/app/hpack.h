@@ -7,15 +7,15 @@
  * Above:    app/http2.c.           Below:  app/http.h.
  * Threads:  one at a time.
  * Memory:   the caller's: one struct for each direction of a connection, zero
- *           at its beginning.
+ *           at its beginning, and room for a value while it is read.
  * Time:     some steps for each bit of what is wanted.
  * Fails:    by INSP_HPACK_BAD, after which nothing of that direction can be
  *           read any more.
  *
- * The sender's table of past headers may hold 4096 bytes and more.  Of it are
- * kept: which header each of the newest entries is, and the text of those that
- * records want, as far as it has room.  A text that had no room left is never
- * replaced by another: that header is left out.
+ * The sender's table of past headers may hold 4096 bytes and more.  Of it the
+ * newest entries are kept whose headers records want, as far as they have room.
+ * One that had no room left is never taken for another: that header is left
+ * out.
  */
 
 #ifndef INSP_APP_HPACK_H
@@ -23,17 +23,9 @@
 
 #include "app/http.h"
 
-#define INSP_HPACK_ENTRIES                                                    \
-    128                          /* A power of 2: as many as 4096 bytes can
-                                     * have (section 4.1). */
-#define INSP_HPACK_TEXTS     512 /* A power of 2. */
+#define INSP_HPACK_PATHS     120
+#define INSP_HPACK_TEXTS     200
 #define INSP_HPACK_VALUE_MAX 504
-
-/* Texts one behind the other, the oldest overwritten first. */
-struct insp_hpack_ring {
-    uint16_t end; /* Bytes put so far, wrapping. */
-    uint8_t bytes[INSP_HPACK_TEXTS];
-};
 
 struct insp_hpack {
     /* What stands where in the representation that is being read. */
@@ -42,24 +34,24 @@ struct insp_hpack {
     uint8_t header; /* enum insp_http_header. */
     bool is_huffman;
     uint8_t shift; /* Of the next byte of a number. */
+    uint8_t n_bits;
+    uint16_t offset;
     uint32_t number;
     uint32_t left; /* Bytes of the string. */
 
     /* Huffman code that is not complete. */
     uint32_t code, first;
-    uint16_t offset;
-    uint8_t n_bits;
 
     uint8_t name_size;
+    char name[19]; /* Longer ones are of no interest. */
     uint16_t value_size;
-    char name[20]; /* Longer ones are of no interest. */
 
-    uint32_t n_entries; /* Put in so far. */
-    uint8_t headers[INSP_HPACK_ENTRIES];
-    uint16_t at[INSP_HPACK_ENTRIES]; /* Of the text in its ring. */
-    struct insp_hpack_ring paths;    /* Often new for each request... */
-    struct insp_hpack_ring texts;    /* ... these the same for all. */
-    uint8_t value[INSP_HPACK_VALUE_MAX];
+    /* Entries, oldest first. */
+    uint16_t paths_size; /* Often new for each request... */
+    uint16_t texts_size; /* ... these the same for all. */
+    uint32_t n_entries;  /* Put in so far, those of no interest too. */
+    uint8_t paths[INSP_HPACK_PATHS];
+    uint8_t texts[INSP_HPACK_TEXTS];
 };
 
 struct insp_hpack_field {
@@ -74,9 +66,16 @@ enum insp_hpack_result {
     INSP_HPACK_BAD,
 };
 
+/* 'value' has room for INSP_HPACK_VALUE_MAX bytes.  It need be the same in the
+ * next call only when insp_hpack_kept() says how many bytes of it. */
 enum insp_hpack_result insp_hpack_next(struct insp_hpack *,
-                                       struct insp_cursor *,
+                                       struct insp_cursor *, uint8_t *value,
                                        struct insp_hpack_field *);
+
+/* How many bytes there are of a value that goes on with the next bytes. */
+size_t insp_hpack_kept(const struct insp_hpack *);
+/* They could not be kept: that header is left out. */
+void insp_hpack_forget(struct insp_hpack *);
 
 /* Whether a header block may end here. */
 bool insp_hpack_is_whole(const struct insp_hpack *);

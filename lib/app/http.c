@@ -375,7 +375,9 @@ set_target_host(struct insp_event *e, const struct insp_http_request *request)
         while (n < size && !insp_text_is_blank(at[n])) {
             n++;
         }
-        insp_http_set_host(e, at, n);
+        if (n && at[0] != '/') { /* Else its header says more. */
+            insp_http_set_host(e, at, n);
+        }
         return;
     }
     while (n < size && n < 16 && insp_http_is_of_token(at[n])) {

@@ -83,7 +83,7 @@ insp_text_trim(const uint8_t *at, size_t size)
 /* ------------------------------------------------------------------------ */
 /* Start lines. */
 
-#define INSP_HTTP_LINE_MAX    4096 /* A longer one is cut. */
+#define INSP_HTTP_LINE_MAX    INSP_READER_WAIT /* A longer one is cut. */
 #define INSP_HTTP_METHOD_MAX  32
 #define INSP_HTTP_VERSION_MAX 9 /* "HTTP/1.1" has 8. */
 

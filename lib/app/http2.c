@@ -89,7 +89,7 @@ struct memory {
     uint64_t length[STREAMS]; /* DATA, by place in 'stream'. */
 };
 
-_Static_assert(sizeof(struct memory) <= 2048, "must be a small block");
+_Static_assert(sizeof(struct memory) <= 448, "must be a small block");
 
 /* What every function works on. */
 struct turn {
@@ -404,12 +404,51 @@ read_block_head(const struct turn *t, struct insp_cursor *c)
     return WENT_ON;
 }
 
+/* A value may be cut anywhere: then what there is of it is kept, in memory that
+ * is borrowed for so long. */
+static unsigned int
+place_of_value(const struct turn *t)
+{
+    return t->side->is_client ? 2 : 3;
+}
+
+static void
+take_value(const struct turn *t, const struct insp_hpack *hpack,
+           uint8_t *value)
+{
+    size_t size = insp_hpack_kept(hpack);
+
+    if (size) {
+        const uint8_t *kept =
+            insp_reading_memory(t->r, place_of_value(t), size);
+
+        memcpy(value, kept, size);
+        insp_reading_free_memory(t->r, place_of_value(t));
+    }
+}
+
+static void
+keep_value(const struct turn *t, struct insp_hpack *hpack,
+           const uint8_t *value)
+{
+    size_t size = insp_hpack_kept(hpack);
+    uint8_t *kept =
+        size ? insp_reading_memory(t->r, place_of_value(t), size) : NULL;
+
+    if (kept) {
+        memcpy(kept, value, size);
+    } else if (size) {
+        insp_hpack_forget(hpack);
+    }
+}
+
 static enum went
 read_block(const struct turn *t, struct insp_cursor *c)
 {
     struct side *side = t->side;
     struct insp_hpack *hpack =
         &(side->is_client ? t->request : t->response)->hpack;
+    uint8_t value[INSP_HPACK_VALUE_MAX];
     size_t size =
         INSP_MIN((size_t) side->left - side->padding, insp_cursor_left(c));
     struct insp_cursor block = insp_cursor_sub(c, size);
@@ -417,10 +456,12 @@ read_block(const struct turn *t, struct insp_cursor *c)
     enum insp_hpack_result result;
 
     side->left -= (uint32_t) size;
-    while ((result = insp_hpack_next(hpack, &block, &field)) ==
+    take_value(t, hpack, value);
+    while ((result = insp_hpack_next(hpack, &block, value, &field)) ==
            INSP_HPACK_FIELD) {
         set_field(t, &field);
     }
+    keep_value(t, hpack, value);
     if (result == INSP_HPACK_BAD) {
         return WENT_WRONG;
     }

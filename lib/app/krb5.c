@@ -12,7 +12,8 @@
 #include "app/gss.h"
 
 #define LENGTH_SIZE 4
-#define WANT        16000 /* Of a message, bytes that are looked at. */
+#define WANT        INSP_READER_WAIT /* Bytes of a message that must be
+                                      * there. */
 #define ETYPES_MAX  16
 #define TEXT_MAX    256
 

@@ -284,6 +284,10 @@ ask_bind(struct insp_event *e, struct insp_cursor *c)
 
         insp_event_text(e, INSP_FIELD_LDAP_BIND_AUTH,
                         is_empty ? "anonymous" : "simple");
+        if (!is_empty && insp_cursor_left(&name)) {
+            /* Behind StartTLS it would not have been seen. */
+            insp_event_uint(e, INSP_FIELD_LDAP_CLEARTEXT_LOGIN, 1);
+        }
     } else if (insp_cursor_left(c) && *c->at == 0xa3) {
         insp_event_text(e, INSP_FIELD_LDAP_BIND_AUTH, "sasl");
         if (insp_ber_enter(c, 0xa3) &&

@@ -155,13 +155,16 @@ insp_reading_memory(struct insp_reading *r, unsigned int i, size_t size)
     struct insp_store *store = &r->dialogs->store;
     uint32_t *block;
 
-    if (i >= INSP_READING_MEMORIES || size > INSP_BLOCK_LARGE) {
+    if (i >= INSP_READING_MEMORIES) {
         return NULL;
     }
     block = &r->dialog->memory[i];
     if (!*block) {
-        *block = insp_store_take(store, size > INSP_BLOCK_SMALL,
-                                 r->dialog->share);
+        size_t left = INSP_DIALOG_HELD_MAX - insp_dialog_borrowed(r->dialog);
+
+        *block = insp_block_size_for(size) <= left
+                     ? insp_store_take(store, size, r->dialog->share)
+                     : 0;
         if (!*block) {
             insp_dialogs_note(r->dialogs, INSP_READER_NO_BLOCK);
             return NULL;
@@ -172,14 +175,60 @@ insp_reading_memory(struct insp_reading *r, unsigned int i, size_t size)
                                            : NULL;
 }
 
+size_t
+insp_dialog_borrowed(const struct insp_dialog *d)
+{
+    size_t size = sizeof *d + insp_block_size(INSP_READ(d->name_block)) +
+                  insp_block_size(d->stream[0].block) +
+                  insp_block_size(d->stream[1].block);
+
+    for (unsigned int i = 0; i < INSP_READING_MEMORIES; i++) {
+        size += insp_block_size(d->memory[i]);
+    }
+    return size;
+}
+
+/* While it grows a stream has two blocks, for as long as it takes to copy. */
+void
+insp_dialog_set_room(struct insp_dialog *d, unsigned int side)
+{
+    size_t others =
+        insp_dialog_borrowed(d) - insp_block_size(d->stream[side].block);
+
+    d->stream[side].room = (uint16_t) (INSP_DIALOG_HELD_MAX - others);
+}
+
+static void
+free_memory(struct insp_dialogs *ds, struct insp_dialog *d, unsigned int i)
+{
+    if (d->memory[i]) {
+        insp_store_give(&ds->store, d->memory[i]);
+        d->memory[i] = 0;
+    }
+}
+
+void
+insp_reading_free_memory(struct insp_reading *r, unsigned int i)
+{
+    free_memory(r->dialogs, r->dialog, i);
+}
+
 void
 insp_dialog_give_memory_back(struct insp_dialogs *ds, struct insp_dialog *d)
 {
     for (unsigned int i = 0; i < INSP_READING_MEMORIES; i++) {
-        if (d->memory[i]) {
-            insp_store_give(&ds->store, d->memory[i]);
-            d->memory[i] = 0;
-        }
+        free_memory(ds, d, i);
+    }
+}
+
+static void
+give_name_back(struct insp_dialogs *ds, struct insp_dialog *d)
+{
+    uint32_t block = INSP_READ(d->name_block);
+
+    if (block) {
+        atomic_store_explicit(&d->name_block, 0, memory_order_relaxed);
+        insp_store_give(&ds->store, block);
     }
 }
 
@@ -204,6 +253,7 @@ insp_dialog_finish(struct insp_dialogs *ds, struct insp_dialog *d,
     atomic_store_explicit(&conn->dialog, 0, memory_order_release);
     atomic_store_explicit(&d->conn, NULL, memory_order_relaxed);
     share = d->share;
+    give_name_back(ds, d);
     insp_dialog_let_go(d);
     give_free(ds, share, (uint32_t) (d - ds->dialogs));
 }
@@ -220,13 +270,21 @@ insp_dialog_name(const struct insp_dialogs *ds, const struct insp_conn *conn,
         atomic_load_explicit(&conn->dialog, memory_order_acquire);
     const struct insp_dialog *d = number ? &ds->dialogs[number - 1] : NULL;
     uint8_t size = 0;
+    uint32_t block;
 
     if (d) {
         size = atomic_load_explicit(&d->name_size, memory_order_acquire);
         if (insp_dialog_conn(d) != conn || INSP_READ(conn->dialog) != number) {
             size = 0;
         }
-        memcpy(name, d->name, size);
+        block = INSP_READ(d->name_block);
+        if (size <= sizeof d->name) {
+            memcpy(name, d->name, size);
+        } else if (block) {
+            memcpy(name, insp_block_at(&ds->store, block), size);
+        } else {
+            size = 0;       /* It goes, because nobody wants names now. */
+        }
     }
     name[size] = '\0';
 }

@@ -25,7 +25,7 @@
 
 #define HEAD_SIZE    16
 #define HEAD_MIN     (HEAD_SIZE + 9) /* Of the first that is seen. */
-#define SHOWN        4096
+#define SHOWN        INSP_READER_WAIT
 #define MESSAGE_MAX  (48 * 1024 * 1024 + 16384)
 #define ELEMENTS_MAX 64
 #define SECTIONS_MAX 8

@@ -15,7 +15,7 @@
 
 #include "app/event.h"
 
-#define HEAD_MAX    8192 /* Bytes of headers. */
+#define HEAD_MAX    INSP_READER_WAIT /* Bytes of headers. */
 #define HEADERS_MAX 128
 #define METHOD_MAX  32
 #define URI_MAX     1024

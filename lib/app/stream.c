@@ -22,7 +22,7 @@
 #include "app/app.h"
 
 _Static_assert(INSP_READER_WINDOW == INSP_BLOCK_LARGE,
-               "a window is a large block");
+               "a window is the largest block");
 
 void
 insp_stream_begin(struct insp_stream *s, uint32_t seq)
@@ -40,6 +40,7 @@ insp_stream_end(struct insp_stream *s, struct insp_store *store)
     s->block = 0;
     s->size = 0;
     s->n_ranges = 0;
+    s->n_far = 0;
 }
 
 static void
@@ -97,7 +98,7 @@ require(struct insp_stream *s, struct insp_store *store, size_t need)
     if (s->block && need <= insp_block_size(s->block)) {
         return true;
     }
-    block = insp_store_take(store, need > INSP_BLOCK_SMALL, s->share);
+    block = insp_store_take(store, need, s->share);
     if (!block) {
         return false;
     }
@@ -130,19 +131,27 @@ fill(const struct insp_stream *s, uint8_t *block, size_t from, size_t to,
     }
 }
 
+/* The segment is left out, as if it had not come, or the stream is lost. */
+static size_t
+leave_out(struct insp_stream *s, size_t ofs, size_t size)
+{
+    s->is_lost |= (s->resyncs && ofs < INSP_STREAM_FAR) ||
+                  ++s->n_far >= INSP_STREAM_FAR_MAX;
+    return s->is_lost ? 0 : size;
+}
+
 /* Keeps what begins 'ofs' bytes behind 'next'; returns how much of it. */
 static size_t
 keep(struct insp_stream *s, struct insp_store *store, size_t ofs,
      const uint8_t *bytes, size_t size)
 {
-    size_t end;
+    size_t window = insp_block_size_within(s->room), end;
 
-    if (ofs >= INSP_BLOCK_LARGE) {
-        s->is_lost = true;
-        return 0;
+    if (ofs >= window) {
+        /* Full, and its reader wants more: that will not help. */
+        return s->size >= window ? 0 : leave_out(s, ofs, size);
     }
-    size = INSP_MIN(size, INSP_BLOCK_LARGE - ofs);
-    end = ofs + size;
+    end = INSP_MIN(ofs + size, window);
     if (!require(s, store, end)) {
         s->is_lost = true;
         return 0;
@@ -150,12 +159,12 @@ keep(struct insp_stream *s, struct insp_store *store, size_t ofs,
     fill(s, insp_block_at(store, s->block), ofs, end, bytes);
     if (ofs <= s->size) {
         s->size = (uint16_t) INSP_MAX(s->size, end);
+        s->n_far = 0;
         absorb(s);
     } else if (!add_range(s, (uint16_t) ofs, (uint16_t) end)) {
-        s->is_lost = true;
-        return 0;
+        return leave_out(s, ofs, size);
     }
-    return size;
+    return end - ofs;
 }
 
 /* Moves 'next' on by 'n', and what is kept down. */
@@ -238,6 +247,7 @@ insp_stream_push(struct insp_stream *s, struct insp_store *store, uint32_t seq,
     captured -= INSP_MIN(taken, captured);
     size -= taken;
     if (!ofs && !s->block) {
+        s->n_far = 0;
         *view = (struct insp_stream_view){ bytes, captured, size - captured,
                                            true };
         return taken + size;
@@ -268,7 +278,7 @@ done_with_packet(struct insp_stream *s, struct insp_store *store,
     bytes += now;
     left -= now;
     s->is_lost |= view->missing != 0;
-    if (left > INSP_BLOCK_LARGE || keep(s, store, 0, bytes, left) < left) {
+    if (keep(s, store, 0, bytes, left) < left) {
         s->is_lost = true;
     }
 }
@@ -300,6 +310,7 @@ insp_stream_resync(struct insp_stream *s, struct insp_store *store)
 {
     s->is_lost = false;
     s->pass = 0;
+    s->n_far = 0;
     if (s->block && s->n_ranges) {
         advance(s, store, s->range[0].from);
         return true;

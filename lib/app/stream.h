@@ -10,7 +10,7 @@
  *
  * Above:    app/dialog.c.          Below:  app/store.h.
  * Threads:  one at a time.
- * Memory:   one block, small or large, while something waits.
+ * Memory:   one block, as large as it must be, while something waits.
  * Time:     none.
  * Fails:    never: a gap that cannot be waited for makes it 'lost'.
  */
@@ -22,18 +22,30 @@
 
 #define INSP_STREAM_RANGES 8
 
+/* So many segments that cannot be kept may come, too far ahead or behind too
+ * many holes, before what is missing counts as lost: the hole may be filled
+ * meanwhile, and a byte that no receiver would take makes nobody blind.  Who
+ * can go on behind a gap does so at once instead, unless what comes is farther
+ * ahead than receivers allow. */
+#define INSP_STREAM_FAR_MAX 8
+#define INSP_STREAM_FAR     (1 << 20)
+
 struct insp_stream {
     uint64_t pass;      /* Bytes at 'next' that nobody wants. */
     uint32_t next;      /* Sequence number of the first byte that the reader
                          * is not done with. */
     uint32_t block;     /* Bytes from 'next' on, or 0. */
     uint16_t size;      /* How many of them are in order. */
-    uint8_t n_ranges;   /* Behind a hole, ascending, apart: */
+    uint8_t n_ranges;   /* Behind a hole, ascending, apart: 'range'. */
+    uint8_t n_far;      /* Segments that were not kept, since the last one
+                         * that was in order. */
     bool is_begun;
     bool is_lost;       /* Bytes are missing for good. */
+    bool resyncs;       /* Its reader goes on behind them; the caller's. */
     bool is_done;       /* Nobody wants any more of it. */
     bool is_closed;     /* FIN; its place is 'end'. */
     uint8_t share;      /* Whose blocks it takes; the caller's. */
+    uint16_t room;      /* How large a block may be; the caller's. */
     uint32_t end;
     struct {
         uint16_t from, to;      /* In the block. */

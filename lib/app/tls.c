@@ -18,6 +18,11 @@
  * lies in one record is read where it is; one that does not is put together on
  * the stack once all of it has come.  The rest of a record whose first
  * messages are read is remembered as 'left' of its side.
+ *
+ * Of a client's hello that is longer than what may be waited for, and does not
+ * come in one segment, the first HELLO_CUT bytes are read, for the name; what
+ * is computed of all its extensions (JA3, JA4) is left out then.  A
+ * certificate that is longer is left out.
  */
 
 #include "app/hello.h"
@@ -27,14 +32,11 @@ enum {
     RECORD_MAX = 16384 + 256, /* RFC 8446, section 5.2. */
     MESSAGE_HEAD = 4,
     RECORDS_MAX = 64, /* That one message may be cut into. */
+    HELLO_CUT = INSP_READER_WAIT - MESSAGE_HEAD - RECORDS_MAX * RECORD_HEAD,
     SSL2_HEAD = 11,
     SSL2_SERVER_HELLO = 4,
     SSL2_CIPHERS = 128,
 };
-
-_Static_assert(MESSAGE_HEAD + INSP_TLS_HELLO_MAX + RECORDS_MAX * RECORD_HEAD <=
-                   INSP_READER_WINDOW,
-               "a hello fits into the window");
 
 struct state {
     uint16_t left[2]; /* Of the record of the handshake that the
@@ -257,6 +259,14 @@ take(struct place *p, size_t size, uint8_t *room, const uint8_t **bytes)
     return step;
 }
 
+/* Whether no more bytes of the message that begins here will be shown, until
+ * some are done with. */
+static bool
+is_full(const struct place *p)
+{
+    return insp_cursor_left(&p->c) + MESSAGE_HEAD >= INSP_READER_WAIT;
+}
+
 /* ------------------------------------------------------------------------ */
 /* What they say. */
 
@@ -278,19 +288,25 @@ finish(struct insp_reading *r)
 
 static void
 client_said(struct insp_reading *r, struct state *s,
-            const struct insp_tls_hello *h)
+            const struct insp_tls_hello *h, bool is_cut)
 {
+    struct insp_tls_rows rows = insp_tls_rows_tls;
+
+    if (is_cut) {
+        rows.client = rows.ciphers = rows.extensions = rows.groups =
+            rows.points = rows.signatures = INSP_N_APP_FIELDS;
+    }
     s->has_client = true;
     s->session_size = (uint8_t) insp_cursor_left(&h->session);
     if (s->session_size) {
         memcpy(s->session, h->session.at, s->session_size);
     }
-    insp_tls_put_client(r, event_of(r), &insp_tls_rows_tls, h, 't');
+    insp_tls_put_client(r, event_of(r), &rows, h, 't');
 }
 
 static enum step
 read_client_hello(struct insp_reading *r, struct state *s, const uint8_t *body,
-                  size_t size)
+                  size_t size, bool is_cut)
 {
     struct insp_tls_hello h;
 
@@ -298,7 +314,7 @@ read_client_hello(struct insp_reading *r, struct state *s, const uint8_t *body,
         if (!insp_tls_client(&h, body, size, false)) {
             return STOP;
         }
-        client_said(r, s, &h);
+        client_said(r, s, &h, is_cut);
     }
     insp_reading_stop_side(r);
     return GOT;
@@ -333,19 +349,25 @@ static enum step
 read_hello(struct insp_reading *r, struct place *p, uint8_t type, size_t size)
 {
     struct state *s = r->state;
+    struct place begin = *p;
     uint8_t room[INSP_TLS_HELLO_MAX];
     const uint8_t *body;
-    enum step step;
+    bool is_cut = size > sizeof room;
+    enum step step = is_cut ? MORE : take(p, size, room, &body);
 
-    if (size > sizeof room) {
-        return STOP;
+    if (step == MORE && is_full(&begin)) {
+        is_cut = true;
+        size = HELLO_CUT;
+        *p = begin;
+        step = take(p, size, room, &body);
     }
-    step = take(p, size, room, &body);
     if (step != GOT) {
         return step;
     }
-    return type == INSP_TLS_CLIENT_HELLO ? read_client_hello(r, s, body, size)
-                                         : read_server_hello(r, s, body, size);
+    return type == INSP_TLS_CLIENT_HELLO
+               ? read_client_hello(r, s, body, size, is_cut)
+           : is_cut ? STOP
+                    : read_server_hello(r, s, body, size);
 }
 
 /* Of a chain only the leaf is waited for. */
@@ -353,7 +375,7 @@ static enum step
 read_certificate(struct insp_reading *r, struct place *p, size_t size)
 {
     struct insp_cursor leaf;
-    struct place head = *p;
+    struct place begin = *p, head = *p;
     uint8_t room[6 + INSP_TLS_LEAF_MAX];
     const uint8_t *body;
     enum step step;
@@ -371,6 +393,9 @@ read_certificate(struct insp_reading *r, struct place *p, size_t size)
         return finish(r);
     }
     step = take(p, want, room, &body);
+    if (step == MORE && is_full(&begin)) {
+        return finish(r);
+    }
     if (step != GOT) {
         return step;
     }
@@ -478,7 +503,7 @@ read_ssl2_client(struct insp_reading *r, struct state *s, struct insp_cursor c,
     }
     h.ciphers = insp_cursor(ciphers, n);
     s->is_ssl2 = true;
-    client_said(r, s, &h);
+    client_said(r, s, &h, false);
     insp_reading_stop_side(r);
 }
 

@@ -5,8 +5,9 @@
  * that were seen last at the end.  So the one that makes room, and those that
  * nobody uses any more, are found at the beginning of a list.
  *
- * What there is to tell is decided when a service is seen: that it is new, or
- * that it is other than what was told, and that was long enough ago.
+ * What there is to tell is decided when a service is seen: that it is new, has
+ * a weakness or a version more, which ends by itself, or that it calls itself
+ * otherwise than what was told, and that was long enough ago.
  */
 
 #include "engine/inventory.h"
@@ -32,8 +33,9 @@ struct entry {
     struct owner *owner;
     struct insp_service_key key;
     struct insp_listener listener;
-    uint64_t told_ns;               /* Of its last record; 0: none yet. */
+    uint64_t told_ns;               /* Of its last record. */
     bool has_news;
+    bool is_urgent;                 /* News of a kind that cannot go on. */
 };
 
 /* A port that has services. */
@@ -296,7 +298,7 @@ add_version(struct entry *e, const struct insp_value *v)
     }
     memcpy(versions + used, v->bytes, v->size);
     versions[used + v->size] = '\0';
-    e->has_news = true;
+    e->is_urgent = true;
 }
 
 static bool
@@ -342,7 +344,7 @@ add_weaknesses(struct entry *e, uint32_t set)
 {
     if (set & ~e->listener.weaknesses) {
         e->listener.weaknesses |= set;
-        e->has_news = true;
+        e->is_urgent = true;
     }
 }
 
@@ -422,6 +424,13 @@ tell(const struct insp_listener *l, const char *why)
 /* ------------------------------------------------------------------------ */
 /* From outside. */
 
+/* A DHCP server speaks to them first. */
+static bool
+is_client_port(uint16_t port)
+{
+    return port == 68 || port == 546;
+}
+
 /* Of TCP the handshake tells who listens.  Where its beginning was not seen,
  * nobody knows; of UDP a port that is well known on the other side alone says
  * that what came first was the answer. */
@@ -435,6 +444,7 @@ insp_inventory_is_service(const struct insp_record_connection *conn)
     case INSP_PROTO_UDP:
     case INSP_PROTO_SCTP:
         return conn->state & INSP_CONN_ANSWERED
+               && !is_client_port(conn->l4_port[1])
                && (conn->l4_port[1] < 1024 || conn->l4_port[0] >= 1024);
     default:
         return false;
@@ -490,7 +500,7 @@ insp_inventory_see(struct insp_inventory *inv,
         if (!e) {
             return NULL;
         }
-        e->has_news = true;
+        e->is_urgent = true;
     }
     l = &e->listener;
     see_connection(e, conn);
@@ -502,11 +512,13 @@ insp_inventory_see(struct insp_inventory *inv,
     } else if (conn->end_reason != INSP_END_NONE) {
         l->connections++;
     }
-    if (!e->has_news
-        || (e->told_ns && l->last_ns < e->told_ns + INSP_LISTENER_TELL_NS)) {
+    if (!e->is_urgent
+        && (!e->has_news
+            || l->last_ns < e->told_ns + INSP_LISTENER_TELL_NS)) {
         return NULL;
     }
     e->has_news = false;
+    e->is_urgent = false;
     e->told_ns = l->last_ns;
     keep_connection(l, conn);
     return tell(l, is_new ? "new" : "changed");

@@ -28,8 +28,8 @@
 #define INSP_LISTENERS_MAX     65536
 #define INSP_LISTENERS_OF_PORT 512
 
-/* Changes are told that often at most: who is spoken to decides what it says
- * of itself. */
+/* Other names of software and protocol are told that often at most: who is
+ * spoken to decides what it says of itself. */
 #define INSP_LISTENER_TELL_NS  UINT64_C(60000000000)
 /* Without a connection for so long it is gone. */
 #define INSP_LISTENER_STALE_NS (UINT64_C(7 * 24 * 3600) * 1000000000)

@@ -50,10 +50,7 @@ may_be_either_way(const struct insp_batch *b, const struct insp_conn *conn)
     if (conn->key.proto == INSP_PROTO_TCP && !(state & INSP_CONN_MIDSTREAM)) {
         return false;
     }
-    first_ns = INSP_READ(conn->flow[conn->initiator].first_ns);
-    if (!first_ns) {
-        first_ns = INSP_READ(conn->flow[!conn->initiator].first_ns);
-    }
+    first_ns = insp_conn_first_ns(conn);
     return first_ns < b->inspector->pickup_until_ns
            || is_port_pickup(b, INSP_READ(conn->flow[0].port), first_ns)
            || is_port_pickup(b, INSP_READ(conn->flow[1].port), first_ns);

@@ -108,7 +108,7 @@ insp_report_fill(const struct insp_engine *engine,
                  const struct insp_conn *conn, uint32_t index,
                  struct insp_record_connection *out)
 {
-    uint64_t first_ns = INSP_READ(conn->flow[conn->initiator].first_ns);
+    uint64_t first_ns = insp_conn_first_ns(conn);
     uint64_t server_us, client_us;
 
     memset(out, 0, sizeof *out);

@@ -151,6 +151,18 @@ struct insp_conn {
 _Static_assert(sizeof(struct insp_conn) == 4 * INSP_CACHE_LINE,
                "an entry is four lines");
 
+/* When the connection began, by the first packet of whoever was seen first:
+ * met in the middle, who began it may speak later, or never.  It never
+ * changes. */
+static inline uint64_t
+insp_conn_first_ns(const struct insp_conn *conn)
+{
+    uint64_t a = INSP_READ(conn->flow[0].first_ns);
+    uint64_t b = INSP_READ(conn->flow[1].first_ns);
+
+    return !a || (b && b < a) ? b : a;
+}
+
 /* Control: when the last packet of either direction came; monotonic. */
 static inline uint64_t
 insp_conn_last_ns(const struct insp_conn *conn)

@@ -217,3 +217,52 @@ tests_fuzz_fuzz_app_gre_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/
 tests_fuzz_fuzz_app_gre_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_GRE
 tests_fuzz_fuzz_app_gre_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_fuzz_fuzz_app_gre_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-smtp
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-smtp
+tests_fuzz_fuzz_app_smtp_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_smtp_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_SMTP
+tests_fuzz_fuzz_app_smtp_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_smtp_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-ftp
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-ftp
+tests_fuzz_fuzz_app_ftp_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_ftp_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_FTP
+tests_fuzz_fuzz_app_ftp_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_ftp_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-pop3
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-pop3
+tests_fuzz_fuzz_app_pop3_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_pop3_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_POP3
+tests_fuzz_fuzz_app_pop3_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_pop3_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-imap
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-imap
+tests_fuzz_fuzz_app_imap_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_imap_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_IMAP
+tests_fuzz_fuzz_app_imap_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_imap_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-telnet
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-telnet
+tests_fuzz_fuzz_app_telnet_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_telnet_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_TELNET
+tests_fuzz_fuzz_app_telnet_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_telnet_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-xmpp
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-xmpp
+tests_fuzz_fuzz_app_xmpp_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_xmpp_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_XMPP
+tests_fuzz_fuzz_app_xmpp_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_xmpp_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_programs += tests/fuzz/fuzz-app-socks
+EXTRA_PROGRAMS += tests/fuzz/fuzz-app-socks
+tests_fuzz_fuzz_app_socks_SOURCES = $(FUZZ_MAIN) tests/fuzz/fuzz-app.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_app_socks_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_APP=INSP_APP_SOCKS
+tests_fuzz_fuzz_app_socks_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_app_socks_LDFLAGS = $(FUZZ_LINK)

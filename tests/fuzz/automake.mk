@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/make-corpus.py \
 	tests/fuzz/make-corpus-data.py \
+	tests/fuzz/make-corpus-lines.py \
 	tests/fuzz/make-corpus-names.py \
 	tests/fuzz/make-corpus-rule.py \
 	tests/fuzz/make-corpus-tls.py \

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 """Writes the seed inputs of the fuzz targets of databases, message brokers and
-tunnels: tests/fuzz/corpus/app-*.  Run it in the source folder.
+tunnels: tests/fuzz/corpus/app-*.
+
+    make-corpus-data.py [FOLDER]
 
 Each is a dialog, in the form that tests/fuzz/fuzz-app.c reads.
 """
 
 import os
 import struct
+import sys
 
 TCP, UDP, GRE = 0, 1, 2
 CLIENT, SERVER = 0, 1
+TOP = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "corpus")
 
 
 def write(reader, name, over, pieces):
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                          "corpus", "app-" + reader)
+    folder = os.path.join(TOP, "app-" + reader)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, name), "wb") as f:
         f.write(bytes([over]))
@@ -277,7 +281,7 @@ def amqp():
         (CLIENT, b"\x16\3\1\0\1\1")])
     write("amqp", "1.0-close", TCP, [
         (CLIENT, b"AMQP\0\1\0\0" + performative(
-            0, b"\0\x80\0\0\0\0\0\0\0\x10\xd0\0\0\0\x0a\0\0\0\1\xa1\1x")),
+            0, b"\0\x80\0\0\0\0\0\0\0\x10\xd0\0\0\0\7\0\0\0\1\xa1\1x")),
         (SERVER, b"AMQP\0\1\0\0" + performative(
             0, b"\0\x53\x18\xc0\x0f\1\0\x53\x1d\xc0\x09\1\xa3\6amqp:x"))])
 
@@ -294,24 +298,38 @@ def kafka():
 
     write("kafka", "session", TCP, [
         (CLIENT, request(18, 3, 1, b"\0\x0blibrdkafka\x062.0.2\0")),
-        (SERVER, sized(b"\0\0\0\1\0\x23\0\0\0\0")),
+        (SERVER, sized(b"\0\0\0\1\0\0\2\0\x12\0\0\0\3\0" + bytes(5))),
         (CLIENT, request(17, 1, 2, b"\0\5PLAIN")),
         (SERVER, sized(b"\0\0\0\2\0\0\0\0\0\1\0\5PLAIN")),
         (CLIENT, request(36, 2, 3, b"\0\x0c\0bob\0SECRET\0")),
-        (SERVER, sized(b"\0\0\0\3\0\0\x3a\0\0\0\0")),
+        (SERVER, sized(b"\0\0\0\3\0\0\0\0\1" + bytes(9))),
         (CLIENT, request(3, 1, 4, b"\0\0\0\2\0\6orders\0\5bills")),
-        (SERVER, sized(b"\0\0\0\4\0\0\0\0"))])
+        (SERVER, sized(b"\0\0\0\4\0\0\0\1\0\0\0\1\0\6kafka1\0\0\x23\x84"
+                       b"\xff\xff\0\0\0\1\0\0\0\2\0\0\0\6orders\0\0\0\0\0"
+                       b"\0\3\0\5bills\0\0\0\0\0"))])
     write("kafka", "records", TCP, [
         (CLIENT, request(0, 7, 5, b"\xff\xff\xff\xff\0\0\3\xe8\0\0\0\1"
                          b"\0\6orders\0\0\0\0") +
          request(1, 11, 6, b"\xff\xff\xff\xff\0\0\1\xf4\0\0\0\1\0\1\0\0\0" +
-                 bytes(8) + b"\0\0\0\1\0\5bills")),
-        (SERVER, sized(b"\0\0\0\6" + bytes(40)) + sized(b"\0\0\0\5\0\0")),
-        (CLIENT, request(0, 9, 7, b"\0\0\0\0\0\0\3\xe8\2\7orders\0") +
+                 bytes(8) + b"\0\0\0\1\0\5bills" + bytes(10))),
+        (SERVER, sized(b"\0\0\0\5\0\0\0\1\0\6orders" + bytes(8)) +
+         sized(b"\0\0\0\6" + bytes(14))),
+        (CLIENT, request(0, 9, 7, b"\0\0\0\0\0\0\3\xe8\2\7orders\1\0\0") +
          request(3, 12, 8, b"\0\2" + bytes(16) + b"\6bills\0\1\0\0"))])
+    write("kafka", "refused", TCP, [
+        (CLIENT, request(18, 4, 1, b"\0\x0blibrdkafka\x062.0.2\0")),
+        (SERVER, sized(b"\0\0\0\1\0\x23\0\0\0\1\0\x12\0\0\0\3")),
+        (CLIENT, request(17, 1, 2, b"\0\5PLAIN")),
+        (SERVER, sized(b"\0\0\0\2\0\0\0\0\0\1\0\5PLAIN")),
+        (CLIENT, request(36, 2, 3, b"\0\x0c\0bob\0SECRET\0")),
+        (SERVER, sized(b"\0\0\0\3\0\0\x3a\3no\1" + bytes(9)))])
+    write("kafka", "overtaken", TCP, [
+        (CLIENT, request(3, 1, 5, bytes(4)) + request(3, 1, 6, bytes(4))),
+        (SERVER, sized(b"\0\0\0\6" + bytes(12)) +
+         sized(b"\0\0\0\5" + bytes(12)))])
     write("kafka", "no-client", TCP, [
         (CLIENT, sized(b"\0\x12\0\0\0\0\0\1\xff\xff")),
-        (SERVER, sized(b"\0\0\0\1\0\0"))])
+        (SERVER, sized(b"\0\0\0\1\0\0\0\0\0\1\0\x12\0\0\0\3"))])
 
 
 # Memcached.
@@ -363,9 +381,9 @@ def ip4(proto, body):
 UDP_53 = ip4(17, struct.pack(">HHHH", 5000, 53, 8, 0))
 TCP_80 = ip4(6, struct.pack(">HHIIBBHHH", 40000, 80, 1, 0, 0x50, 2, 8192, 0,
                             0))
-PING = ip4(1, b"\x08\0\0\0\0\7\0\1")
+PING = ip4(1, b"\x08\0\xf7\xf7\0\7\0\1")
 PING_6 = (b"\x60\0\0\0\0\x08\x3a\x40" + b"\x20\1\x0d\xb8" + bytes(11) + b"\1" +
-          b"\x20\1\x0d\xb8" + bytes(11) + b"\2" + b"\x80\0\0\0\0\7\0\1")
+          b"\x20\1\x0d\xb8" + bytes(11) + b"\2" + b"\x80\0\x24\x40\0\7\0\1")
 MACS = b"\2\0\0\0\0\2\2\0\0\0\0\1"
 ARP = (b"\xff" * 6 + b"\2\0\0\0\0\1" + b"\x08\6" + b"\0\1\x08\0\6\4\0\1" +
        b"\2\0\0\0\0\1" + bytes([10, 0, 0, 1]) + bytes(6) +
@@ -387,9 +405,11 @@ def tunnels():
     write("geneve", "packets", UDP, [
         (CLIENT, b"\0\0\x08\0\0\0\x0c\0" + PING),
         (CLIENT, b"\0\0\x86\xdd\0\0\x0c\0" + PING_6)])
+    summed = b"\xb0\0\x86\xdd\0\0\0\0\0\0\0\7\0\0\0\1" + PING_6
     write("gre", "gre", GRE, [
         (CLIENT, b"\0\0\x08\0" + UDP_53),
-        (SERVER, b"\xb0\0\x86\xdd\x12\x34\0\0\0\0\0\7\0\0\0\1" + PING_6),
+        (SERVER, summed[:4] + struct.pack(">H", checksum(summed)) +
+         summed[6:]),
         (CLIENT, b"\x20\0\x65\x58\x12\x34\x56\1" + MACS + b"\x08\0" + TCP_80),
         (CLIENT, b"\0\0\x88\x47\0\0\x11\x40" + UDP_53)])
     write("gre", "erspan", GRE, [

@@ -130,6 +130,20 @@ DHCP_GIVES = [(0, dhcp(2, 5, (54, bytes([10, 0, 0, 1])),
                        (15, b'example.net\0'), yours=bytes([10, 0, 0, 21])))]
 
 
+# All that a client and a server say, and how a lease is kept.
+DHCP_DISCOVER = [(0, dhcp(1, 1, (61, bytes.fromhex('01020000000a01')),
+                          (12, b'vm1'), (55, bytes([1, 3, 6, 15]))))]
+DHCP_OFFER = [(0, dhcp(2, 2, (54, bytes([10, 0, 0, 1])),
+                       (51, struct.pack('>I', 3600)),
+                       (1, bytes([255, 255, 255, 0])),
+                       yours=bytes([10, 0, 0, 21])))]
+DHCP_RENEWS = [(0, dhcp(1, 3, (12, b'vm1'), client=bytes([10, 0, 0, 21]))),
+               (1, dhcp(2, 5, (54, bytes([10, 0, 0, 1])),
+                        (51, struct.pack('>I', 7200)),
+                        client=bytes([10, 0, 0, 21]),
+                        yours=bytes([10, 0, 0, 21])))]
+
+
 def option6(number, *value):
     value = b''.join(value)
     return struct.pack('>HH', number, len(value)) + value
@@ -145,6 +159,13 @@ REPLY6 = b'\x07\x12\x34\x56' + option6(1, DUID) + option6(2, SERVER) \
               option6(26, struct.pack('>IIB', 50, 60, 56), ADDRESS)) \
     + option6(23, ADDRESS) + option6(39, b'\0', name('vm1.example.net'))
 DHCPV6 = [(0, REPLY6)]
+DHCPV6_SOLICIT = [(0, b'\x01\x12\x34\x55' + option6(1, DUID)
+                   + option6(8, b'\0\0') + option6(6, b'\0\x17\0\x18')
+                   + option6(3, bytes(12)))]
+DHCPV6_RENEWS = [(0, b'\x05\x12\x34\x56' + option6(1, DUID)
+                  + option6(2, SERVER)
+                  + option6(3, bytes(12), option6(5, ADDRESS, bytes(8)))),
+                 (1, REPLY6)]
 DHCPV6_RELAY = [(0, b'\x0d\0' + bytes(16) + bytes.fromhex('fe80' + '00' * 13)
                  + b'\x01' + option6(9, b'\x02\0\0\x07' + option6(1, DUID)
                                      + option6(13, b'\0\x02')))]
@@ -241,8 +262,11 @@ SEEDS = {
         'udp': (UDP + KNOWN_PORT, LLMNR),
         'tcp': (TCP + KNOWN_PORT, [(s, framed(m)) for s, m in LLMNR]),
     },
-    'dhcp': {'asks': (UDP, DHCP_ASKS), 'gives': (UDP, DHCP_GIVES)},
-    'dhcpv6': {'reply': (UDP, DHCPV6),
+    'dhcp': {'asks': (UDP, DHCP_ASKS), 'gives': (UDP, DHCP_GIVES),
+             'discover': (UDP, DHCP_DISCOVER), 'offer': (UDP, DHCP_OFFER),
+             'renews': (UDP, DHCP_RENEWS)},
+    'dhcpv6': {'reply': (UDP, DHCPV6), 'solicit': (UDP, DHCPV6_SOLICIT),
+               'renews': (UDP, DHCPV6_RENEWS),
                'relay': (UDP + KNOWN_PORT, DHCPV6_RELAY)},
     'ntp': {
         'time': (UDP + KNOWN_PORT, NTP),

@@ -5,10 +5,9 @@
 
 The handshakes are those of tests/unit/hellos.h.  A dialog is a list of (side,
 bytes); fuzz-app.c says how it is written.  Packets of QUIC are encrypted with
-openssl(1); their tags, which the reader does not look at, are zeros.  Their
-frames begin with PADDING that is as long as the sample of header protection,
-so that what a fuzzer changes behind it changes frames.  The seeds are
-committed; run this after adding one.
+openssl(1).  Their frames begin with PADDING that is as long as the sample of
+header protection, so that what a fuzzer changes behind it changes frames.  The
+seeds are committed; run this after adding one.
 """
 import hashlib
 import hmac
@@ -197,23 +196,57 @@ def aes(mode, key, text, *rest):
                           stdout=subprocess.PIPE).stdout
 
 
+def times(a, b):
+    """The product in the field of GCM (NIST SP 800-38D, section 6.3)."""
+    product = 0
+    for i in range(128):
+        if a >> 127 - i & 1:
+            product ^= b
+        b = b >> 1 ^ (0xe1 << 120 if b & 1 else 0)
+    return product
+
+
+def gcm(key, nonce, text, head):
+    """The text encrypted, and the tag of both (NIST SP 800-38D, section 7)."""
+    sealed = aes('ctr', key, bytes(16) + text, '-iv',
+                 (nonce + be(1, 4)).hex())
+    first, sealed = sealed[:16], sealed[16:]
+    factor, sums = int.from_bytes(aes('ecb', key, bytes(16)), 'big'), 0
+    blocks = (head + bytes(-len(head) % 16) + sealed
+              + bytes(-len(sealed) % 16) + be(8 * len(head), 8)
+              + be(8 * len(sealed), 8))
+    for at in range(0, len(blocks), 16):
+        sums = times(sums ^ int.from_bytes(blocks[at:at + 16], 'big'), factor)
+    return sealed + be(sums ^ int.from_bytes(first, 'big'), 16)
+
+
 def initial(frames, number=0, version=V1, cid=CID, server=False, token=b'',
             size=0):
-    """An Initial packet (RFC 9001, section 5), without its tag."""
+    """An Initial packet (RFC 9001, section 5)."""
     name = b'quicv2 ' if version == V2 else b'quic '
     secret = hmac.new(bytes.fromhex(SALT[version]), cid, 'sha256').digest()
     secret = hkdf(secret, b'server in' if server else b'client in', 32)
     iv = int.from_bytes(hkdf(secret, name + b'iv', 12), 'big') ^ number
     frames = bytes(18) + frames
     frames += bytes(max(0, size - len(frames)))
-    sealed = aes('ctr', hkdf(secret, name + b'key', 16), frames, '-iv',
-                 (be(iv, 12) + be(2, 4)).hex()) + bytes(16)
-    mask = aes('ecb', hkdf(secret, name + b'hp', 16), sealed[2:18])
     first = 0xc1 | (0x10 if version == V2 else 0)
-    return (be(first ^ mask[0] & 15, 1) + be(version, 4) + listed(cid, 1)
-            + b'\0' + be(0x4000 | len(token), 2) + token
-            + be(0x4000 | 2 + len(sealed), 2)
+    # Who answers goes by the name that the client chose, and needs none.
+    ids = b'\0' + listed(cid, 1) if server else listed(cid, 1) + b'\0'
+    rest = (be(version, 4) + ids + be(0x4000 | len(token), 2) + token
+            + be(0x4000 | 2 + len(frames) + 16, 2))
+    sealed = gcm(hkdf(secret, name + b'key', 16), be(iv, 12), frames,
+                 be(first, 1) + rest + be(number, 2))
+    mask = aes('ecb', hkdf(secret, name + b'hp', 16), sealed[2:18])
+    return (be(first ^ mask[0] & 15, 1) + rest
             + be(number ^ int.from_bytes(mask[1:3], 'big'), 2) + sealed)
+
+
+def retry(token, cid, original):
+    """Asks for the token, to be sent to this name (RFC 9001, section 5.8)."""
+    packet = b'\xff' + be(V1, 4) + b'\0' + listed(cid, 1) + token
+    return packet + gcm(bytes.fromhex('be0c690b9f66575a1d766b54e368c84e'),
+                        bytes.fromhex('461599d35d632bf2239825bb'), b'',
+                        listed(original, 1) + packet)
 
 
 def crypto(stream, start, end):
@@ -233,27 +266,38 @@ def dealt(which):
     return b'\1'.join(crypto(LONG, i * step, (i + 1) * step) for i in which)
 
 
+def both(cid, first, *more, version=V1):
+    """What is asked, frames, each in an Initial packet; and the answer."""
+    return [(0, initial(frames, number, version, cid, size=1200))
+            for number, frames in enumerate((first, *more))] + [
+                (1, initial(ANSWER, version=version, cid=cid, server=True))]
+
+
+def named(number):
+    """Each connection has a name of its own."""
+    return CID[:7] + be(number, 1)
+
+
 QUIC = {
-    'v1': [(0, initial(crypto(HELLO, 0, None))),
-           (1, initial(ANSWER, server=True))],
-    'v2': [(0, initial(crypto(HELLO, 0, None), version=V2)),
-           (1, initial(ANSWER, version=V2, server=True))],
-    'scattered': [(0, initial(dealt(ORDER[:5]))),
-                  (0, initial(dealt(ORDER[5:]), number=1)),
-                  (1, initial(ANSWER, server=True))],
-    'retry': [(0, initial(crypto(HELLO, 0, 100))),
-              (1, b'\xff' + be(V1, 4) + b'\0' + listed(OTHER, 1) + b'token'
-               + bytes(16)),
-              (0, initial(crypto(HELLO, 0, None), cid=OTHER, token=b'token')),
+    'v1': both(CID, crypto(HELLO, 0, None)),
+    'v2': both(named(2), crypto(HELLO, 0, None), version=V2),
+    'scattered': both(named(3), dealt(ORDER[:5]), dealt(ORDER[5:])),
+    'retry': [(0, initial(crypto(HELLO, 0, None), cid=named(4))),
+              (1, retry(b'token', OTHER, named(4))),
+              (0, initial(crypto(HELLO, 0, None), 1, cid=OTHER,
+                          token=b'token')),
               (1, initial(ANSWER, cid=OTHER, server=True))],
-    'versions': [(0, b'\xca\xaa\xaa\xaa\xaa' + listed(CID, 1) + b'\0\0\x40'),
-                 (1, b'\x80' + bytes(4) + b'\0' + listed(CID, 1)
+    'versions': [(0, b'\xca\xaa\xaa\xaa\xaa' + listed(named(5), 1)
+                  + b'\0\0\x40'),
+                 (1, b'\x80' + bytes(4) + b'\0' + listed(named(5), 1)
                   + be(0x1a2a3a4a, 4) + be(V1, 4)),
-                 (0, initial(crypto(HELLO, 0, None)))],
-    'coalesced': [(0, initial(crypto(HELLO, 120, None))
-                   + b'\xd0' + be(V1, 4) + listed(CID, 1) + b'\0\x40\x18'
-                   + bytes(24) + initial(crypto(HELLO, 0, 120), number=1)),
-                  (1, initial(ANSWER, server=True)), (1, b'\x40' + bytes(30))],
+                 (0, initial(crypto(HELLO, 0, None), cid=named(6)))],
+    'coalesced': [(0, initial(crypto(HELLO, 120, None), cid=named(7))
+                   + b'\xd0' + be(V1, 4) + listed(named(7), 1) + b'\0\x40\x18'
+                   + bytes(24)
+                   + initial(crypto(HELLO, 0, 120), 1, cid=named(7))),
+                  (1, initial(ANSWER, cid=named(7), server=True)),
+                  (1, b'\x40' + bytes(30))],
 }
 
 SEEDS = {'tls': (TCP, TLS), 'dtls': (UDP, DTLS), 'quic': (UDP, QUIC)}

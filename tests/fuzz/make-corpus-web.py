@@ -85,8 +85,8 @@ def http2():
     trailer = '40889acac8b21234da8f013040899acac8b5254207317f8394d517'
     yield 'grpc', dialog(
         (0, hello + frame(1, 4, 3, request3)), (1, answer),
-        (0, frame(0, 9, 3, '02' '000000000161' '0000')),
-        (1, frame(1, 4, 3, response3) + frame(0, 0, 3, '000000000161') +
+        (0, frame(0, 9, 3, '02' '00000000030a0161' '0000')),
+        (1, frame(1, 4, 3, response3) + frame(0, 0, 3, '00000000030a0161') +
             frame(1, 5, 3, trailer)), (1, b'', FIN))
     yield 'push', dialog(
         (0, hello + frame(1, 5, 1, request1)),

@@ -3,7 +3,6 @@
 
     make-corpus-windows.py [FOLDER]         seeds, below tests/fuzz/corpus
     make-corpus-windows.py --hex            the same dialogs, for unit tests
-    make-corpus-windows.py --pcap FOLDER    the same, for other programs
 
 An input is described at the top of fuzz-app.c.  The dialogs are made by hand
 from the specifications that the readers name.
@@ -234,7 +233,8 @@ def rpc_bind(order, *interfaces):
                        0, 0)
     for i, (name, major, minor) in enumerate(interfaces):
         body += struct.pack(order + 'HBB', i, 1, 0) + uuid(name, order) \
-            + struct.pack(order + 'HH', major, minor) + uuid(NDR, order) \
+            + struct.pack(order + 'I', minor << 16 | major) \
+            + uuid(NDR, order) \
             + struct.pack(order + 'I', 2)
     return body
 
@@ -513,7 +513,7 @@ def nfs_dialogs():
         (0, mark(onc_call(1, *n3, 3, fh + xdr(b'a file')), 40)),
         (1, mark(onc_reply(1, be('I', 2) + bytes(4)))),
         (0, mark(onc_call(2, *n3, 14, fh + xdr(b'old') + fh + xdr(b'new')))),
-        (1, mark(onc_reply(2, be('I', 0) + bytes(8)))),
+        (1, mark(onc_reply(2, be('I', 0) + bytes(16)))),
         (0, mark(onc_call(3, *n3, 6, fh + be('QI', 0, 65536)))),
         (1, mark(onc_reply(3, be('II', 0, 1) + bytes(84)
                            + be('III', 5000, 1, 5000) + data), 3000)),
@@ -525,7 +525,7 @@ def nfs_dialogs():
         (1, mark(onc_reply(5, be('IIII', 0, 0, 0, 2000) + bytes(12)))),
         (0, mark(onc_call(6, *n3, 1, fh))),
         (1, mark(onc_reply(6, be('I', 0) + bytes(84)))),
-        (0, mark(onc_call(7, *n3, 9, fh + xdr(b'dir')))),
+        (0, mark(onc_call(7, *n3, 9, fh + xdr(b'dir') + bytes(24)))),
         (1, mark(be('IIIII', 7, 1, 1, 1, 13))),
     ]
     sequence = be('I', 53) + bytes(32)
@@ -635,41 +635,10 @@ def to_hex(piece):
     return out + piece[at:].hex()
 
 
-def write_captures(top):
-    ports = {'smb': 445, 'dcerpc': 135, 'krb5': 88, 'ldap': 389, 'rdp': 3389,
-             'nfs': 2049}
-    for reader, name, proto, said in dialogs():
-        seq, frames = [1000, 5000], []
-        for side, piece in said:
-            at = 0
-            while at < len(piece):
-                part = piece[at:at + (1400 if proto == TCP else 9000)]
-                at += len(part)
-                p = (40000, ports[reader])
-                a, b = (p if side == 0 else p[::-1])
-                if proto == TCP:
-                    l4 = be('HHIIBBHHH', a, b, seq[side], seq[1 - side], 0x50,
-                            0x18, 8192, 0, 0)
-                    seq[side] += len(part)
-                else:
-                    l4 = be('HHHH', a, b, 8 + len(part), 0)
-                ends = (0x0a000001, 0x0a000002)
-                src, dst = ends if side == 0 else ends[::-1]
-                frames.append(bytes(12) + b'\x08\0' + be(
-                    'BBHHHBBHII', 0x45, 0, 20 + len(l4) + len(part), 0, 0, 64,
-                    6 if proto == TCP else 17, 0, src, dst) + l4 + part)
-        with open(os.path.join(top, f'{reader}-{name}.pcap'), 'wb') as f:
-            f.write(le('IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1))
-            for i, frame in enumerate(frames):
-                f.write(le('IIII', i, 0, len(frame), len(frame)) + frame)
-
-
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     if sys.argv[1:2] == ['--hex']:
         write_hex()
-    elif sys.argv[1:2] == ['--pcap']:
-        write_captures(sys.argv[2])
     else:
         write_seeds(sys.argv[1] if sys.argv[1:]
                     else os.path.join(here, 'corpus'))

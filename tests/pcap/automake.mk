@@ -1,18 +1,27 @@
-# What the probe says of captures: golden files, and whatever PCAPS names.
+# What the probe says of captures: golden files, and whatever PCAPS names, also
+# against tshark, whose words of a capture are kept in tests/tshark.
 EXTRA_DIST += \
 	tests/pcap
 
 PCAP_SUITE = pcap
 PCAP_FLAGS =
 check-pcap:
-	@p=utilities/ovs-inspect-probe; \
+	@p=utilities/ovs-inspect-probe; s=0; \
 	if $(MAKE) --no-print-directory $$p >$$p.log 2>&1; then \
 	    INSP_PCAPS='$(PCAPS)' $(TALLY) $(PCAP_SUITE) --name captures -- \
 	        $(PYTHON3) $(srcdir)/tests/pcap/run.py --probe=$$p \
-	        $(PCAP_FLAGS); \
+	        $(PCAP_FLAGS) || s=1; \
+	    test $(PCAP_SUITE) != pcap || \
+	    INSP_PCAPS='$(PCAPS)' $(TALLY) $(PCAP_SUITE) --name tshark \
+	        --timeout 1800 -- \
+	        $(PYTHON3) $(srcdir)/tests/pcap/agree.py --probe=$$p \
+	        --cache=tests/tshark || s=1; \
 	else \
 	    $(TALLY) $(PCAP_SUITE) --name "building the probe" -- \
-	        sh -c "cat $$p.log; exit 1"; \
-	fi
+	        sh -c "cat $$p.log; exit 1" || s=1; \
+	fi; exit $$s
 CLEANFILES += utilities/ovs-inspect-probe.log
-.PHONY: check-pcap
+CLEAN_LOCAL += clean-tshark
+clean-tshark:
+	rm -rf tests/tshark
+.PHONY: check-pcap clean-tshark

@@ -7,11 +7,16 @@ they were; speaks TAP.
 
 A test is a folder: input.pcap (make.py makes it), expected.json, and where
 there is need args (more options, one a line) and expected.err (then the probe
-exits with 1, having said that).  Each capture is read packet by packet and in
-full batches, which must give the same bytes, those of expected.json; and with
-the packets cut to three lengths, which must change no sum.  The sums over all
-records are the packets and bytes of the file, as this program counts them.
---update writes expected.json anew: look at what git makes of it.
+exits with 1, having said that).  Each capture is read packet by packet, in
+full batches and from stdin, which must give the same bytes, those of
+expected.json; and with the packets cut to three lengths, which must change no
+sum.  The sums over all records are the packets and bytes of the file, as this
+program counts them.  --update writes expected.json anew: look at what git
+makes of it.
+
+Every reader of lib/app/app.def has a folder, app-READER (dialogs.py), in which
+a dialog that is sent in two ways must be told in the same words.  make.py and
+tests/fuzz/make-corpus-*.py must write again what is there.
 
 $INSP_PCAPS names a folder of other captures: each must be read to its end, or
 be refused with a reason, and batches must make no difference (--once: that is
@@ -25,6 +30,7 @@ import concurrent.futures
 import difflib
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -33,6 +39,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+
+sys.dont_write_bytecode = True
+import dialogs                                              # noqa: E402
+import make                                                 # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SNAPLENS = (64, 128, 256)
@@ -61,11 +71,11 @@ class Tap:
         print('ok %d - %s # SKIP %s' % (self.n, name, why))
 
 
-def probe(program, path, *args):
+def probe(program, path, *args, stdin=subprocess.DEVNULL):
     env = dict(os.environ)
     env.setdefault('ASAN_OPTIONS', 'detect_leaks=1')
     return subprocess.run([program, '-r', path, *args], timeout=TIMEOUT,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stdin=stdin, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=env)
 
 
@@ -205,8 +215,15 @@ class Golden:
         why = difference(full.stdout, one.stdout)
         tap.say(not why and self.is_fine(one),
                 '%s: packet by packet' % self.name, why)
+        with open(self.capture, 'rb') as f:
+            piped = probe(self.program, '-', *self.args, stdin=f)
+        why = difference(full.stdout, piped.stdout)
+        tap.say(not why and piped.returncode == full.returncode,
+                '%s: from stdin' % self.name, why)
         if full.returncode not in (0, 1) or self.args:
             return
+        if os.path.exists(os.path.join(self.folder, 'dialogs')):
+            self.test_ways(tap, full.stdout)
         sums = sums_of_capture(self.capture)
         found = sums_of_records(full.stdout)
         tap.say(found == sums, '%s: sums' % self.name,
@@ -223,6 +240,91 @@ class Golden:
                      '%d packets, %d bytes in the records' % found]
                     + self.said(result).decode(
                         errors='replace').splitlines()[:SHOWN])
+
+
+    def test_ways(self, tap, text):
+        """Whatever the segments, the order and the addresses: the same."""
+        said = {}
+        why = []
+        for number, (names, how) in enumerate(dialogs.lines_of(self.folder)):
+            if 'from' in how:
+                continue
+            found = told_of(text, dialogs.FIRST_PORT + number)
+            if found != said.setdefault(names, found):
+                why += ['"%s" in line %d' % (names, number + 1)]
+                why += difference('\n'.join(said[names]).encode(),
+                                  '\n'.join(found).encode())
+        tap.say(not why, '%s: sent in other ways' % self.name, why)
+
+
+def without_time(value):
+    if isinstance(value, dict):
+        return {k: without_time(v) for k, v in value.items()
+                if k != 'latency_us'}
+    return value
+
+
+def told_of(text, port):
+    """What records say of the connection from this port, but for where, when
+    and how fast that was.  A listener is told of once, whoever asks it."""
+    found = []
+    for line in text.splitlines():
+        record = json.loads(line)
+        word = record.get('app_proto')
+        kind = record['event_type']
+        if (word and kind != 'listener' and port in (
+                record.get('src_port'), record.get('dest_port'))):
+            found.append(word if kind == 'flow' else json.dumps(
+                [word, kind, without_time(record[kind])]))
+    return sorted(found)
+
+
+def test_readers(tap):
+    """Each reader is shown what it reads, and says something."""
+    why = []
+    for reader, row in dialogs.readers().items():
+        folder = os.path.join(HERE, 'app-' + reader)
+        expected = read(os.path.join(folder, 'expected.json')) or b''
+        if not any(record.get('app_proto') == row.word
+                   and record['event_type'] not in ('flow', 'listener')
+                   for record in map(json.loads, expected.splitlines())):
+            why.append('app-%s/expected.json: no record of %s' % (
+                reader, row.word))
+    tap.say(not why, 'a capture for each reader', why)
+
+
+def test_seeds(tap):
+    """What scripts write of dialogs is what is there."""
+    if not shutil.which('openssl'):
+        tap.skip('seeds as made', 'no openssl to encrypt QUIC with')
+        return
+    fuzz = os.path.join(HERE, '..', 'fuzz')
+    why = []
+    for script in sorted(os.listdir(fuzz)):
+        if not (script.startswith('make-corpus-')
+                and b'app-' in read(os.path.join(fuzz, script))):
+            continue
+        with tempfile.TemporaryDirectory() as top:
+            subprocess.run([sys.executable, os.path.join(fuzz, script), top],
+                           check=True, stdout=subprocess.DEVNULL)
+            for path in sorted(captures_in(top)):
+                name = os.path.relpath(path, top)
+                if read(path) != read(os.path.join(fuzz, 'corpus', name)):
+                    why.append('corpus/%s is not what %s makes' % (name,
+                                                                   script))
+    tap.say(not why, 'seeds as made', why)
+
+
+def test_made(tap):
+    """make.py makes the captures that are there, and there is no other."""
+    made = dict(make.captures(HERE))
+    why = ['%s/input.pcap is not what make.py makes' % name
+           for name, data in sorted(made.items())
+           if read(os.path.join(HERE, name, 'input.pcap')) != data]
+    why += ['%s/input.pcap is made by nobody' % name
+            for name in sorted(os.listdir(HERE)) if name not in made
+            and os.path.exists(os.path.join(HERE, name, 'input.pcap'))]
+    tap.say(not why, 'captures as made', why)
 
 
 def captures_in(folder):
@@ -426,6 +528,9 @@ def main():
     for name in names:
         Golden(program, name).test(tap)
     if not args.names:
+        test_readers(tap)
+        test_seeds(tap)
+        test_made(tap)
         test_usage(tap, program)
         test_ways(tap, program)
         test_uplink(tap, program)

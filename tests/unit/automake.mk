@@ -4,6 +4,7 @@ LDADD = $(UNIT_LIBS)
 
 unit_programs = \
 	tests/unit/test-app-data \
+	tests/unit/test-app-lines \
 	tests/unit/test-app-names \
 	tests/unit/test-app-tls \
 	tests/unit/test-app-tunnels \
@@ -49,6 +50,9 @@ noinst_HEADERS += \
 	tests/unit/talk.h \
 	tests/unit/unit.h \
 	tests/unit/windows.h
+
+tests_unit_test_dialog_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
 
 tests_unit_test_policy_SOURCES = \
 	tests/unit/judge-reference.c \

@@ -638,6 +638,37 @@ test_dtls_orders(void)
     UNIT_EQ(t.app, INSP_APP_DTLS);
 }
 
+/* STUN first, between the same ports (RFC 5764); what follows it may also be
+ * nothing that anybody knows, and the connection stays STUN's.  Mutations: stop
+ * at STUN; call it unknown. */
+static void
+test_dtls_behind_stun(void)
+{
+    static struct flight f;
+    struct talk t;
+
+    get_flight(&f);
+    talk_begin(&t, UDP, 40000, 50000);
+    for (unsigned int i = 0; i < 6; i++) {
+        talk_hex(&t, i & 1, "0001 0000 2112a442 000102030405060708090a0b");
+    }
+    UNIT_EQ(t.conn->app, INSP_APP_STUN);
+    say_fragment(&t, 0, 1, 0, &f.client, 5000, 0);
+    say_fragment(&t, 1, 2, 0, &f.server, 5000, 0);
+    say_fragment(&t, 1, 11, 1, &f.certificate, 5000, 0);
+    UNIT_STR_EQ(talk_end(&t),
+                DTLS_CLIENT DTLS_SERVER " (raw)=" HELLO_LEAF "\n");
+    UNIT_EQ(t.app, INSP_APP_DTLS);
+
+    talk_begin(&t, UDP, 40000, 50000);
+    talk_hex(&t, 0, "0001 0000 2112a442 000102030405060708090a0b");
+    for (unsigned int i = 0; i < 100; i++) {
+        talk_hex(&t, i & 1, "90 7f 00 01 02 03 04 05");
+    }
+    UNIT_STR_EQ(talk_end(&t), "");
+    UNIT_EQ(t.app, INSP_APP_STUN);
+}
+
 static void
 test_dtls13(void)
 {
@@ -1121,7 +1152,7 @@ UNIT_MAIN("app tls", UNIT_TEST(test_tls), UNIT_TEST(test_tls_refused),
           UNIT_TEST(test_tls_cut), UNIT_TEST(test_tls_lies),
           UNIT_TEST(test_foreign), UNIT_TEST(test_dtls),
           UNIT_TEST(test_dtls_fragments), UNIT_TEST(test_dtls_orders),
-          UNIT_TEST(test_dtls13), UNIT_TEST(test_quic_keys),
+          UNIT_TEST(test_dtls_behind_stun), UNIT_TEST(test_dtls13), UNIT_TEST(test_quic_keys),
           UNIT_TEST(test_quic_sample), UNIT_TEST(test_quic_versions),
           UNIT_TEST(test_quic_scattered), UNIT_TEST(test_quic_retry),
           UNIT_TEST(test_quic_late_retry), UNIT_TEST(test_quic_nothing),

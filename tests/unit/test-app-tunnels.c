@@ -352,22 +352,6 @@ struct first {
 #define ZEROS_8 "\0\0\0\0\0\0\0\0"
 
 static const struct first firsts[] = {
-    TCP(SMTP, 1, "220 mail.example ESMTP Postfix\r\n"),
-    TCP(SMTP, 0, "ehlo client.example\r\n"),
-    PORT(SMTP, 25, 1, "220 mail.example ready\r\n"),
-    TCP(FTP, 1, "220 (vsFTPd 3.0.5)\r\n"),
-    PORT(FTP, 21, 1, "220-Welcome\r\n"),
-    PORT(FTP, 21, 0, "USER bob\r\n"),
-    TCP(UNKNOWN, 1, "220 ready\r\n"),
-    TCP(UNKNOWN, 0, "USER bob\r\n"),
-    TCP(POP3, 1, "+OK POP3 server ready\r\n"),
-    TCP(POP3, 1, "+OK ready <1896.697170952@mail.example>\r\n"),
-    TCP(UNKNOWN, 1, "+OK\r\n"),
-    TCP(IMAP, 1, "* OK [CAPABILITY IMAP4rev1] ready\r\n"),
-    TCP(IMAP, 0, "a001 login bob x\r\n"),
-    TCP(UNKNOWN, 0, "a001 logon bob x\r\n"),
-    TCP(TELNET, 1, "\xff\xfd\x18\xff\xfd\x20login:"),
-    TCP(UNKNOWN, 1, "\xff\xfd\x18login:"),
     TCP(MQTT, 0, "\x10\x10\0\4MQTT\4\2\0\x3c\0\4till"),
     TCP(UNKNOWN, 0, "\x10\x10\0\4MQTX\4\2\0\x3c\0\4till"),
     TCP(RFB, 1, "RFB 003.008\n"),
@@ -398,9 +382,6 @@ static const struct first firsts[] = {
     TCP(IRC, 0, "NICK bob\r\nUSER bob 0 * :Bob\r\n"),
     TCP(IRC, 1, ":irc.example NOTICE * :*** Looking up\r\n"),
     TCP(UNKNOWN, 0, "NICK bob\r\n"),
-    TCP(XMPP, 0, "<?xml version='1.0'?><stream:stream to='a' "
-                 "xmlns='jabber:client'>"),
-    TCP(UNKNOWN, 0, "<?xml version='1.0'?><a/>"),
     TCP(RSYNC, 1, "@RSYNCD: 31.0\n"),
     TCP(NATS, 1, "INFO {\"server_id\":\"x\"} \r\n"),
     TCP(ISCSI, 0, "\x43\x87\0\0\0\0\0\x20" ZEROS_8 ZEROS_8 ZEROS_8 ZEROS_8

@@ -151,7 +151,7 @@ static const struct dialog dialogs[] = {
       "ldap request.message_id=1 request.operation=bind_request "
       "request.bind_request.version=3 "
       "request.bind_request.name=cn=admin,dc=example,dc=org "
-      "request.bind_request.authentication=simple "
+      "request.bind_request.authentication=simple cleartext_login=1 "
       "response.operation=bind_response response.result_code=success "
       "latency_us=1000\n" SEARCH(
           "2") " response.entries=2 response.result_code=success "

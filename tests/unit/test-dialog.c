@@ -2,11 +2,15 @@
  * Mutations that make it fail: leave the dialog busy after reading; do not
  * look whose a dialog is after getting hold of it; keep a name for another
  * port; forget to give a block back; lend a dialog to who comes late; take any
- * RST or FIN for the end; let a reader that is switched off read on. */
+ * RST or FIN for the end; let a reader that is switched off read on; let a
+ * stream have a block that is larger than its room; do not trim open records;
+ * forget a record's second block in the sum. */
 
+#include <glob.h>
 #include <pthread.h>
 
 #include "app/names.h"
+#include "app/store.h"
 #include "talk.h"
 
 static const char get[] = "GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
@@ -122,6 +126,80 @@ test_wanted(void)
         UNIT_EQ(stats.used, wanted);
         (void) talk_end(&t);
         UNIT_STR_EQ(t.name, wanted ? "a.test" : "");
+    }
+}
+
+/* A client's hello with a name, and 'padding' bytes of an extension behind. */
+static size_t
+make_hello(char *to, size_t room, const char *name, size_t padding)
+{
+    size_t size = strlen(name), more = padding ? padding + 4 : 0;
+    size_t lengths[] = { size + more + 56, size + more + 52, size + more + 9,
+                         size + 5, size + 3, size, padding };
+    int b[7][2], n;
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(lengths); i++) {
+        b[i][0] = (int) (lengths[i] >> 8);
+        b[i][1] = (int) (lengths[i] & 255);
+    }
+    n = snprintf(to, room,
+                 "\x16\x03\x01%c%c\x01%c%c%c\x03\x03"
+                 "0123456789abcdef0123456789abcdef"
+                 "%c%c\x02%c\x2f\x01%c%c%c%c%c%c%c%c%c%c%c%c%s%c\x15%c%c",
+                 b[0][0], b[0][1], 0, b[1][0], b[1][1], 0, 0, 0, 0, b[2][0],
+                 b[2][1], 0, 0, b[3][0], b[3][1], b[4][0], b[4][1], 0, b[5][0],
+                 b[5][1], name, 0, b[6][0], b[6][1]);
+    memset(to + n, 0, padding);
+    return padding ? (size_t) n + padding : (size_t) n - 4;
+}
+
+/* A name that is longer than what a dialog has room for has a block. */
+static void
+test_long_names(void)
+{
+    static const size_t sizes[] = { 1, 104, 105, 253 };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(sizes); i++) {
+        static struct talk t;
+        struct insp_dialogs_stats stats;
+        size_t size = sizes[i];
+        char name[254], hello[512];
+
+        memset(name, 'a', size);
+        name[size / 2] = 'z';
+        name[size] = '\0';
+        talk_begin(&t, INSP_PROTO_TCP, 40000, 443);
+        talk_say(&t, 0, hello, make_hello(hello, sizeof hello, name, 0));
+        talk_say(&t, 1, "\x15\x03\x03\0\x02\x02\x28", 7);
+        insp_dialogs_get_stats(t.dialogs, &stats);
+        UNIT_EQ(stats.used, 1);
+        UNIT_EQ(stats.used_blocks, size > 104);
+        (void) talk_end(&t);
+        UNIT_STR_EQ(t.name, name);
+    }
+}
+
+/* A hello that is longer than what may wait still says its name; what would
+ * be computed of all of it is left out, unless it comes in one segment. */
+static void
+test_long_hello(void)
+{
+    static const size_t segments[] = { 0, 1460, 500, 7 };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(segments); i++) {
+        static struct talk t;
+        static char hello[8192];
+        const char *text;
+
+        talk_begin(&t, INSP_PROTO_TCP, 40000, 443);
+        t.segment = segments[i];
+        talk_say(&t, 0, hello,
+                 make_hello(hello, sizeof hello, "a.test", 6000));
+        talk_say(&t, 1, "\x15\x03\x03\0\x02\x02\x28", 7);
+        text = talk_end(&t);
+        UNIT_STR_EQ(t.name, "a.test");
+        CU_ASSERT(!strncmp(text, "tls sni=a.test ", 15));
+        CU_ASSERT(strstr(text, "(raw)") ? !segments[i] : segments[i] > 0);
     }
 }
 
@@ -268,6 +346,248 @@ test_whose(void)
     free((void *) conns);
 }
 
+/* ------------------------------------------------------------------------ */
+/* Memory. */
+
+/* What Documentation/protocols.md promises. */
+#define PROMISED_IDLE    512    /* A transaction reader, between... */
+#define PROMISED_READING 4096   /* ... and while bytes wait or tables are
+                                 * there, */
+#define PROMISED_RECORDS 7168   /* and records that are being made, but that
+                                 * one alone may have... */
+#define PROMISED_RECORD  3584   /* ... so much beyond. */
+
+struct held {
+    size_t reading;
+    size_t records;
+};
+
+static struct held peak;
+
+static void
+look(const struct insp_dialogs *ds, const struct insp_conn *conn)
+{
+    size_t records, reading = insp_dialogs_held(ds, conn, &records);
+
+    CU_ASSERT(reading <= PROMISED_READING);
+    CU_ASSERT(records <= PROMISED_RECORDS);
+    if (!INSP_READ(conn->dialog)) {
+        UNIT_EQ(reading + records, 0);
+    }
+    peak.reading = INSP_MAX(peak.reading, reading);
+    peak.records = INSP_MAX(peak.records, records);
+}
+
+static size_t
+held(const struct talk *t)
+{
+    size_t records;
+
+    return insp_dialogs_held(t->dialogs, t->conn, &records);
+}
+
+/* What two sides say, as tests/fuzz/fuzz-app.c has it, to all readers. */
+static void
+feed_corpus(struct insp_dialogs *ds, struct insp_conn *conn, uint8_t *bytes,
+            size_t size)
+{
+    static const uint8_t protos[] = { INSP_PROTO_TCP, INSP_PROTO_UDP, 47 };
+    struct insp_cursor c = insp_cursor(bytes, size);
+    uint32_t seq[2] = { 1000, 0xfffffff0 };
+    struct insp_event_report report;
+
+    memset((void *) conn, 0, sizeof *conn);
+    conn->key.ip_version = 4;
+    conn->key.proto = protos[insp_cursor_u8(&c) % 3];
+    conn->key.port[0] = 40000;
+    conn->key.port[1] = 1234;
+    conn->life = 7;
+    while (insp_cursor_left(&c) >= 3) {
+        uint8_t flags = insp_cursor_u8(&c);
+        size_t left = insp_cursor_be16(&c), at = 0;
+        unsigned int side = flags & 1;
+        const uint8_t *piece;
+
+        left = INSP_MIN(left, insp_cursor_left(&c));
+        piece = insp_cursor_take(&c, left);
+        /* In small segments, every other hole filled late: so more waits. */
+        while (at < left || !left) {
+            size_t n = INSP_MIN(left - at, 100);
+            struct insp_payload p = {
+                .bytes = piece + at,
+                .captured = n,
+                .size = n,
+                .tcp_seq = seq[side] + (uint32_t) at,
+                .expected = seq[side],
+                .has_expected = true,
+                .tcp_flags = flags & 4 && at + n == left ? INSP_TCP_FIN : 0,
+                .now_ns = 1000000000,
+            };
+
+            if (insp_dialog_wants(conn, side, (uint32_t) n, p.tcp_flags)) {
+                (void) insp_dialog_feed(ds, conn, side, &p);
+                look(ds, conn);
+            }
+            at += n;
+            if (!left) {
+                break;
+            }
+        }
+        seq[side] += (uint32_t) left;
+    }
+    insp_dialog_end(ds, conn);
+    while (insp_dialogs_next(ds, &report)) {
+        continue;
+    }
+}
+
+/* All readers, with what the fuzzers begin with. */
+static void
+test_held_corpus(void)
+{
+    static const struct insp_dialogs_config config = { 4, 512, 64 };
+    struct insp_conn *conn = make_conns(1);
+    struct insp_dialogs *ds;
+    struct insp_dialogs_stats stats;
+    unsigned int n = 0;
+    glob_t files;
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    memset(&peak, 0, sizeof peak);
+    if (!glob(INPUTS "/app-*/*", 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            static uint8_t bytes[1 << 18];
+            FILE *f = fopen(files.gl_pathv[i], "rb");
+            size_t size = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+
+            if (f) {
+                fclose(f);
+            }
+            if (size) {
+                feed_corpus(ds, conn, bytes, size);
+                n++;
+            }
+        }
+        globfree(&files);
+    }
+    printf("# %u dialogs: %zu bytes at most, and %zu of records\n", n,
+           peak.reading, peak.records);
+    CU_ASSERT(n > 50);
+    CU_ASSERT(peak.reading > PROMISED_IDLE && peak.records > 0);
+    insp_dialogs_get_stats(ds, &stats);
+    UNIT_EQ(stats.used, 0);
+    UNIT_EQ(stats.used_blocks, 0);
+    insp_dialogs_destroy(ds);
+    free((void *) conn);
+}
+
+/* Whatever comes in whatever order, from both sides at once. */
+static void
+test_held_worst(void)
+{
+    static const struct insp_dialogs_config config = { 4, 512, 64 };
+    struct insp_conn *conn = make_conns(1);
+    struct insp_dialogs *ds;
+    uint64_t state = 88172645463325252u;
+
+    CU_ASSERT_EQUAL_FATAL(insp_dialogs_create(&config, &ds), 0);
+    memset(&peak, 0, sizeof peak);
+    for (unsigned int round = 0; round < 300; round++) {
+        static const char *const begins[][2] = {
+            { get, ok },
+            { "GET /a HTTP/1.1\r\nCookie: ", "HTTP/1.1 200 OK\r\nX: " },
+            { "\x16\x03\x01\x3f\xff\x01\x01\x3f\xfb\x03\x03 long", "?" },
+            { "SSH-2.0-a\r\n", "SSH-2.0-b\r\n" },
+            { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "?" },
+            { "0\x82\x0f\xff\x02\x01\x01\x60\x82\x0f\xf0\x02\x01\x03", "?" },
+        };
+        const char *const *begin = begins[round % INSP_ARRAY_SIZE(begins)];
+        uint32_t next[2] = { 1, 1 };
+
+        memset((void *) conn->flow, 0, sizeof conn->flow);
+        atomic_store(&conn->app, 0);
+        conn->life++;
+        for (unsigned int side = 0; side < 2; side++) {
+            feed(ds, conn, side, 1, 1, begin[side], 0);
+            next[side] += (uint32_t) strlen(begin[side]);
+            look(ds, conn);
+        }
+        for (unsigned int i = 0; i < 60; i++) {
+            char text[1461];
+            unsigned int side, size, ahead;
+
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            side = state & 1;
+            size = 1 + (state >> 8) % 1460;
+            ahead = state >> 20 & 1 ? (state >> 24) % 3000 : 0;
+            memset(text, 'a', size);
+            text[size] = '\0';
+            if (insp_dialog_wants(conn, side, size, 0)) {
+                feed(ds, conn, side, next[side] + ahead, next[side], text, 0);
+            }
+            next[side] += ahead ? 0 : size;
+            look(ds, conn);
+        }
+        insp_dialog_end(ds, conn);
+        (void) count_events(ds);
+    }
+    UNIT_EQ(n_used(ds), 0);
+    printf("# %zu bytes at most\n", peak.reading);
+    CU_ASSERT(peak.reading > 3600);     /* Else the test does not say much. */
+    insp_dialogs_destroy(ds);
+    free((void *) conn);
+}
+
+/* Between transactions there is a dialog and nothing else; one record is open
+ * in each; when nobody reads, there is nothing. */
+static void
+test_held_phases(void)
+{
+    static struct talk t;
+    size_t records;
+
+    talk_begin(&t, INSP_PROTO_TCP, 40000, 80);
+    for (unsigned int i = 0; i < 20; i++) {
+        talk_text(&t, 0, get);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
+                PROMISED_IDLE);
+        UNIT_EQ(records, INSP_BLOCK_SMALL);
+        talk_text(&t, 1, ok);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
+                PROMISED_IDLE);
+        UNIT_EQ(records, 0);
+    }
+    (void) talk_end(&t);
+
+    /* Many requests, each with much to say, and no answer. */
+    talk_begin(&t, INSP_PROTO_TCP, 40000, 80);
+    for (unsigned int i = 0; i < 8; i++) {
+        char text[1500];
+
+        snprintf(text, sizeof text,
+                 "GET /%01000d HTTP/1.1\r\nHost: a.example\r\n"
+                 "User-Agent: %0200d\r\n\r\n", 7, 7);
+        talk_text(&t, 0, text);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
+                PROMISED_IDLE);
+        CU_ASSERT(records <= PROMISED_RECORDS);
+        if (!i) {
+            CU_ASSERT(records > 1200 && records <= PROMISED_RECORD);
+        }
+    }
+    CU_ASSERT(records > PROMISED_RECORDS / 2);
+    (void) talk_end(&t);
+
+    talk_begin(&t, INSP_PROTO_TCP, 40000, 80);
+    insp_dialogs_want_names(t.dialogs, false);
+    talk_text(&t, 0, "SSH-1.5-a\r\n");
+    CU_ASSERT(held(&t) <= PROMISED_IDLE);
+    talk_text(&t, 1, "SSH-1.5-b\r\n");
+    UNIT_EQ(held(&t), 0);
+    (void) talk_end(&t);
+}
+
 #define N_CONNS 64
 #define ROUNDS  300
 
@@ -392,9 +712,14 @@ test_names(void)
 UNIT_MAIN("dialog",
           UNIT_TEST(test_limits),
           UNIT_TEST(test_wanted),
+          UNIT_TEST(test_long_names),
+          UNIT_TEST(test_long_hello),
           UNIT_TEST(test_off),
           UNIT_TEST(test_whose),
           UNIT_TEST(test_late),
           UNIT_TEST(test_not_heeded),
+          UNIT_TEST(test_held_corpus),
+          UNIT_TEST(test_held_worst),
+          UNIT_TEST(test_held_phases),
           UNIT_TEST(test_workers),
           UNIT_TEST(test_names))

@@ -430,6 +430,7 @@ test_midstream(void)
     struct insp_conn *conn;
     uint64_t server;
     uint64_t client;
+    uint64_t first;
 
     bench_open(&b, 100);
     bench_create(&b);
@@ -443,6 +444,12 @@ test_midstream(void)
     /* A SYN ACK says that the other side began. */
     conn = send_proto(&b, INSP_PROTO_TCP, 7, 80, 8, 1234, SYN | ACK);
     UNIT_EQ(conn->key.port[conn->initiator], 1234);
+    first = insp_conn_first_ns(conn);
+    CU_ASSERT(first > 0);
+    b.now += MS;
+    (void) send_proto(&b, INSP_PROTO_TCP, 8, 1234, 7, 80, ACK);
+    CU_ASSERT(conn->flow[conn->initiator].first_ns > first);
+    UNIT_EQ(insp_conn_first_ns(conn), first);
 
     /* A reset in answer to a stray segment establishes nothing. */
     conn = send_proto(&b, INSP_PROTO_TCP, 3, 1, 4, 2, ACK);

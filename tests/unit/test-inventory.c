@@ -115,6 +115,9 @@ test_who_listens(void)
     c.l4_port[0] = 53;
     c.l4_port[1] = 40000;
     CU_ASSERT(!insp_inventory_is_service(&c));
+    c.l4_port[0] = 67;                  /* Speaks to its client first. */
+    c.l4_port[1] = 68;
+    CU_ASSERT(!insp_inventory_is_service(&c));
     c.proto = INSP_PROTO_ICMP;
     CU_ASSERT(!insp_inventory_is_service(&c));
 }
@@ -135,18 +138,26 @@ test_news(void)
                 "why=new connections=0 software=OpenSSH_9.2p1 versions=2.0");
     UNIT_STR_EQ(told(insp_inventory_see(inv, &c, NULL)), "");
 
-    /* Another version within a minute is told when the minute is over. */
+    /* Other software within a minute is told when the minute is over. */
     begin(&f, INSP_APP_SSH);
-    add_text(&f, INSP_FIELD_SSH_SERVER_PROTO, "1.99");
+    add_text(&f, INSP_FIELD_SSH_SERVER_SOFTWARE, "OpenSSH_9.3");
     c.end_ns = 40 * SECOND;
     UNIT_STR_EQ(told(insp_inventory_see(inv, &c, &f.event)), "");
     c.end_ns = 69 * SECOND;
     UNIT_STR_EQ(told(insp_inventory_see(inv, &c, NULL)), "");
     c.end_ns = 70 * SECOND;
     UNIT_STR_EQ(told(insp_inventory_see(inv, &c, NULL)),
-                "why=changed connections=3 software=OpenSSH_9.2p1 "
-                "versions=2.0 versions=1.99 weaknesses=ssh-1 severity=high");
+                "why=changed connections=3 software=OpenSSH_9.3 "
+                "versions=2.0");
     c.end_ns = 700 * SECOND;
+    UNIT_STR_EQ(told(insp_inventory_see(inv, &c, &f.event)), "");
+
+    /* What is worse than before is told at once, and once. */
+    begin(&f, INSP_APP_SSH);
+    add_text(&f, INSP_FIELD_SSH_SERVER_PROTO, "1.99");
+    UNIT_STR_EQ(told(insp_inventory_see(inv, &c, &f.event)),
+                "why=changed connections=3 software=OpenSSH_9.3 "
+                "versions=2.0 versions=1.99 weaknesses=ssh-1 severity=high");
     UNIT_STR_EQ(told(insp_inventory_see(inv, &c, &f.event)), "");
 
     /* An interim report is no end. */
@@ -181,9 +192,11 @@ test_weaknesses(void)
         { INSP_APP_SMB, INSP_FIELD_SMB_DIALECT, "NT LM 0.12", 0,
           " versions=NT LM 0.12 weaknesses=smb-1 severity=high" },
         { INSP_APP_SMB, INSP_FIELD_SMB_DIALECT, "3.11", 0, " versions=3.11" },
-        { INSP_APP_LDAP, INSP_FIELD_LDAP_BIND_AUTH, "simple", 0,
-          " weaknesses=cleartext-ldap-login severity=high" },
-        { INSP_APP_LDAP, INSP_FIELD_LDAP_BIND_AUTH, "sasl", 0, "" },
+        { INSP_APP_LDAP, INSP_FIELD_LDAP_CLEARTEXT_LOGIN, NULL, 1,
+          " weaknesses=cleartext-login severity=high" },
+        { INSP_APP_FTP, INSP_FIELD_FTP_CLEARTEXT_LOGIN, NULL, 1,
+          " weaknesses=cleartext-login severity=high" },
+        { INSP_APP_FTP, INSP_FIELD_FTP_CLEARTEXT_LOGIN, NULL, 0, "" },
         { INSP_APP_SNMP, INSP_FIELD_SNMP_VERSION, NULL, 2,
           " weaknesses=snmp-community severity=medium" },
         { INSP_APP_SNMP, INSP_FIELD_SNMP_VERSION, NULL, 3, "" },

@@ -1,7 +1,7 @@
 /* Streams: segments in any order, overlapping with other bytes, against a
  * plain model that keeps for each place the byte that came first.  Mutations
  * that make it fail: let the last byte win in fill(); forget absorb() when the
- * front moves; begin a range one byte late. */
+ * front moves; begin a range one byte late; count far segments for ever. */
 
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static bool
 run_case(struct insp_store *store, uint32_t first)
 {
     static struct model m;
-    struct insp_stream s = { .pass = 0 };
+    struct insp_stream s = { .room = UINT16_MAX };
     bool lost = false;
 
     memset(&m, 0, sizeof m);
@@ -80,7 +80,8 @@ run_case(struct insp_store *store, uint32_t first)
                                     bytes + taken, size - taken, size - taken,
                                     &view);
             taken += took;
-            lost = s.is_lost;
+            /* What was left out the model would have. */
+            lost = s.is_lost || s.n_far;
             if (lost) {
                 break;
             }
@@ -95,7 +96,8 @@ run_case(struct insp_store *store, uint32_t first)
             n = view.size ? draw((uint32_t) view.size + 1) : 0;
             if (!draw(3)) {
                 n = view.size;
-                pass = draw(4) ? 0 : draw(4000);
+                /* What is left of a segment comes first. */
+                pass = draw(4) || taken < size ? 0 : draw(4000);
             }
             insp_stream_done(&s, store, &view, n, pass);
             lost |= s.is_lost;
@@ -157,7 +159,7 @@ push(struct insp_stream *s, struct insp_store *store, uint32_t seq,
 static void
 test_first_stays(void)
 {
-    struct insp_stream s = { .pass = 0 };
+    struct insp_stream s = { .room = UINT16_MAX };
     struct insp_stream_view view;
     struct insp_store store;
 
@@ -181,7 +183,7 @@ test_first_stays(void)
 static void
 test_not_captured(void)
 {
-    struct insp_stream s = { .pass = 0 };
+    struct insp_stream s = { .room = UINT16_MAX };
     struct insp_stream_view view;
     struct insp_store store;
 
@@ -207,22 +209,57 @@ test_not_captured(void)
 static void
 test_too_far(void)
 {
-    struct insp_stream s = { .pass = 0 };
+    struct insp_stream s = { .room = UINT16_MAX };
     struct insp_stream_view view;
     struct insp_store store;
 
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 2, 2), 0);
     insp_stream_begin(&s, 0);
+    for (unsigned int i = 1; i < INSP_STREAM_FAR_MAX; i++) {
+        push(&s, &store, INSP_BLOCK_LARGE, "x", 1, 1, &view);
+        CU_ASSERT(!s.is_lost);
+    }
+    push(&s, &store, 0, "a", 1, 1, &view);      /* Goes on. */
+    UNIT_EQ(view.size, 1);
+    insp_stream_done(&s, &store, &view, 1, 0);
+    for (unsigned int i = 0; i < INSP_STREAM_FAR_MAX; i++) {
+        CU_ASSERT(!s.is_lost);
+        (void) insp_stream_push(&s, &store, 1u << 30, (const uint8_t *) "x", 1,
+                                1, &view);
+    }
+    CU_ASSERT(s.is_lost);
+    insp_stream_end(&s, &store);
+
+    /* Who can go on behind a gap does not wait for it... */
+    s = (struct insp_stream){ .room = UINT16_MAX, .resyncs = true };
+    insp_stream_begin(&s, 0);
+    push(&s, &store, INSP_STREAM_FAR, "x", 1, 1, &view);    /* ... if it is
+                                                             * one. */
+    CU_ASSERT(!s.is_lost);
     (void) insp_stream_push(&s, &store, INSP_BLOCK_LARGE,
                             (const uint8_t *) "x", 1, 1, &view);
     CU_ASSERT(s.is_lost);
     insp_stream_end(&s, &store);
 
+    /* A full window whose reader wants more takes nothing. */
+    s = (struct insp_stream){ .room = INSP_BLOCK_SMALL };
+    insp_stream_begin(&s, 0);
+    for (uint32_t at = 0; at < INSP_BLOCK_SMALL; at++) {
+        push(&s, &store, at, "x", 1, 1, &view);
+        insp_stream_done(&s, &store, &view, 0, 0);
+    }
+    UNIT_EQ(view.size, INSP_BLOCK_SMALL);
+    UNIT_EQ(insp_stream_push(&s, &store, INSP_BLOCK_SMALL,
+                             (const uint8_t *) "x", 1, 1, &view), 0);
+    CU_ASSERT(!s.is_lost);
+    insp_stream_end(&s, &store);
+    UNIT_EQ(insp_store_used(&store), 0);
+
     /* No memory: lost, not stuck. */
     insp_store_uninit(&store);
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 1, 1), 0);
-    (void) insp_store_take(&store, false, 0);
-    s = (struct insp_stream){ .pass = 0 };
+    (void) insp_store_take(&store, 1, 0);
+    s = (struct insp_stream){ .room = UINT16_MAX };
     insp_stream_begin(&s, 0);
     (void) insp_stream_push(&s, &store, 5, (const uint8_t *) "x", 1, 1, &view);
     CU_ASSERT(s.is_lost);
@@ -237,20 +274,20 @@ test_shares(void)
     uint32_t blocks[30], n[4] = { 0 };
 
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 30, 1), 0);
-    while ((blocks[n[1]] = insp_store_take(&store, false, 1)) != 0) {
+    while ((blocks[n[1]] = insp_store_take(&store, 1, 1)) != 0) {
         n[1]++;
     }
     UNIT_EQ(n[1], 15);
-    while (insp_store_take(&store, false, 2)) {
+    while (insp_store_take(&store, 1, 2)) {
         n[2]++;
     }
     CU_ASSERT(n[2] >= 7);
-    CU_ASSERT(insp_store_take(&store, false, 3) != 0);
+    CU_ASSERT(insp_store_take(&store, 1, 3) != 0);
     while (n[1]) {
         insp_store_give(&store, blocks[--n[1]]);
     }
-    CU_ASSERT(insp_store_take(&store, false, 2) != 0);
-    while (insp_store_take(&store, false, 0)) {
+    CU_ASSERT(insp_store_take(&store, 1, 2) != 0);
+    while (insp_store_take(&store, 1, 0)) {
         n[0]++;
     }
     UNIT_EQ(insp_store_used(&store), 30);

@@ -9,4 +9,5 @@ EXTRA_DIST += $(man_MANS) \
 	Documentation/records.md \
 	Documentation/rules.md \
 	Documentation/threads.md \
-	Documentation/troubleshooting.md
+	Documentation/troubleshooting.md \
+	Documentation/uplink.md

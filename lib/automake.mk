@@ -6,6 +6,8 @@ lib_libinsp_a_SOURCES =
 # base
 lib_libinsp_a_SOURCES += \
 	lib/base/compiler.h \
+	lib/base/crc32c.c \
+	lib/base/crc32c.h \
 	lib/base/cursor.h \
 	lib/base/epoch.c \
 	lib/base/epoch.h \
@@ -247,6 +249,8 @@ lib_libinsp_a_SOURCES += \
 	lib/export/directory.h \
 	lib/export/drain.c \
 	lib/export/drain.h \
+	lib/export/frame.c \
+	lib/export/frame.h \
 	lib/export/ipfix-app.c \
 	lib/export/ipfix-app.h \
 	lib/export/ipfix-read.c \
@@ -259,10 +263,36 @@ lib_libinsp_a_SOURCES += \
 	lib/export/json.h \
 	lib/export/queue.c \
 	lib/export/queue.h \
+	lib/export/resolve.c \
+	lib/export/resolve.h \
+	lib/export/tls-bootstrap.c \
+	lib/export/tls-bootstrap.h \
+	lib/export/tls-context.c \
+	lib/export/tls-peer.c \
+	lib/export/tls-private.h \
+	lib/export/tls-words.c \
+	lib/export/spool-format.c \
+	lib/export/spool-format.h \
+	lib/export/spool-private.h \
+	lib/export/spool-read.c \
+	lib/export/spool-recover.c \
+	lib/export/spool.c \
+	lib/export/spool.h \
 	lib/export/tls.c \
 	lib/export/tls.h \
+	lib/export/token.c \
+	lib/export/token.h \
+	lib/export/unacknowledged.c \
+	lib/export/unacknowledged.h \
+	lib/export/uplink-private.h \
+	lib/export/uplink-send.c \
+	lib/export/uplink-session.c \
+	lib/export/uplink-spool.c \
+	lib/export/uplink-status.c \
 	lib/export/uplink.c \
-	lib/export/uplink.h
+	lib/export/uplink.h \
+	lib/export/watermark.c \
+	lib/export/watermark.h
 
 # engine
 lib_libinsp_a_SOURCES += \

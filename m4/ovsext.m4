@@ -80,6 +80,7 @@ AC_DEFUN([OVSEXT_CHECK_LIBRARIES],
          CUNIT_LIBS=-lcunit])])
    AC_SUBST([CUNIT_LIBS])
    AM_CONDITIONAL([HAVE_CUNIT], [test $ovsext_cunit = yes])
+   AM_CONDITIONAL([HAVE_PCAP], [test -n "$PCAP_LIBS"])
    LIBS=$ovsext_save_LIBS])
 
 # OVSEXT_WARNINGS: INSP_WARNINGS, fatal in a git tree unless told otherwise.

@@ -10,23 +10,44 @@
 #include "ovs-ext/appctl-command.h"
 #include "ovs-ext/status.h"
 #include "ovs-ext/worker-map.h"
+#include "timeval.h"
 #include "util.h"
 
 static void
 put_records(struct ovsext_out *out, const struct insp_uplink_status *s)
 {
     ovsext_out_bool(out, "connected", s->is_connected);
+    if (s->since_ns) {
+        char *since = xastrftime_msec("%Y-%m-%dT%H:%M:%S.###Z",
+                                      s->since_ns / 1000000, true);
+
+        ovsext_out_text(out, "since", since);
+        free(since);
+    }
+    ovsext_out_text(out, "at", s->target);
     ovsext_out_text(out, "last_error", s->last_error);
     if (s->is_connected) {
         ovsext_out_text(out, "peer", s->peer);
         ovsext_out_text(out, "protocol", s->protocol);
+        ovsext_out_text(out, "delivery",
+                        s->acknowledges ? "acknowledged" : "sent");
     }
     ovsext_out_group(out, "records");
     ovsext_out_number(out, "produced", s->produced);
+    ovsext_out_number(out, "recovered", s->recovered);
+    ovsext_out_number(out, "acknowledged", s->acknowledged);
     ovsext_out_number(out, "sent", s->sent);
+    ovsext_out_number(out, "unacknowledged", s->unacknowledged);
     ovsext_out_number(out, "queued", s->queued);
+    ovsext_out_number(out, "spooled", s->spooled);
     ovsext_out_number(out, "dropped", s->dropped);
     ovsext_out_end(out);
+    ovsext_out_number(out, "resent", s->resent);
+    ovsext_out_number(out, "lost_before", s->lost_before);
+    ovsext_out_number(out, "lag_seconds", s->lag_ns / UINT64_C(1000000000));
+    ovsext_out_text(out, "spool_error", s->spool_error);
+    ovsext_out_number(out, "spool_bytes", s->spool_bytes);
+    ovsext_out_number(out, "unacknowledged_bytes", s->unacknowledged_bytes);
     ovsext_out_number(out, "wire_bytes", s->wire_bytes);
     ovsext_out_number(out, "connects", s->connects);
 }
@@ -35,7 +56,7 @@ static void
 put_uplink(struct ovsext_out *out, const struct ovsext_uplink *uplink,
            const struct insp_uplink_status *s)
 {
-    char target[300];
+    char target[INSP_MAX_TARGETS * 300];
 
     insp_config_uplink_print(&uplink->config, "target", target,
                              sizeof target);

@@ -113,12 +113,17 @@ add_ssl_defaults(struct ovsext_settings *settings,
         { "certificate", ssl->certificate },
         { "ca_cert", ssl->ca_cert },
     };
+    bool own_ca = ovsext_settings_have(settings, "ca_cert");
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
         if (defaults[i][1][0]
             && !ovsext_settings_have(settings, defaults[i][0])) {
             ovsext_settings_add(settings, defaults[i][0], defaults[i][1]);
         }
+    }
+    if (ssl->bootstrap_ca_cert && !own_ca
+        && !ovsext_settings_have(settings, "bootstrap_ca_cert")) {
+        ovsext_settings_add(settings, "bootstrap_ca_cert", "true");
     }
 }
 
@@ -134,7 +139,7 @@ read_uplink(const struct ovsrec_inspect_uplink *row,
     insp_faults_init(&uplink->faults);
     insp_faults_init(&uplink->warnings);
     ovsext_settings_read(&settings, &row->header_);
-    if (ovs && ovs->ssl) {
+    if (ovs && ovs->ssl && !ovsext_settings_have(&settings, "token_file")) {
         add_ssl_defaults(&settings, ovs->ssl);
     }
     insp_config_uplink_parse(settings.array, settings.n, &uplink->config,

@@ -492,6 +492,7 @@ connect_database(void)
     ovsdb_idl_add_column(idl, &ovsrec_ssl_col_private_key);
     ovsdb_idl_add_column(idl, &ovsrec_ssl_col_certificate);
     ovsdb_idl_add_column(idl, &ovsrec_ssl_col_ca_cert);
+    ovsdb_idl_add_column(idl, &ovsrec_ssl_col_bootstrap_ca_cert);
     ovsdb_idl_add_column(idl, &ovsrec_bridge_col_name);
     ovsdb_idl_add_column(idl, &ovsrec_bridge_col_datapath_type);
     ovsdb_idl_add_column(idl, &ovsrec_bridge_col_ports);

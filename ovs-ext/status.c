@@ -204,9 +204,14 @@ static void
 set_uplink_statistics(const struct ovsrec_inspect_uplink *row,
                       const struct insp_uplink_status *s)
 {
-    const char *keys[] = { "produced", "sent", "queued", "dropped",
+    const char *keys[] = { "produced", "recovered", "acknowledged", "sent",
+                           "unacknowledged", "queued", "spooled", "dropped",
+                           "resent", "unacknowledged_bytes", "spool_bytes",
                            "wire_bytes", "connects" };
-    const int64_t values[] = { s->produced, s->sent, s->queued, s->dropped,
+    const int64_t values[] = { s->produced, s->recovered, s->acknowledged,
+                               s->sent, s->unacknowledged, s->queued,
+                               s->spooled, s->dropped, s->resent,
+                               s->unacknowledged_bytes, s->spool_bytes,
                                s->wire_bytes, s->connects };
 
     BUILD_ASSERT(ARRAY_SIZE(keys) == ARRAY_SIZE(values));
@@ -250,6 +255,16 @@ compose_history(const char *name, const struct insp_uplink_status *s,
     }
 }
 
+static void
+put_expiry(struct smap *status, const char *key, int64_t at)
+{
+    if (at) {
+        char *text = xastrftime_msec("%Y-%m-%dT%H:%M:%SZ", at * 1000, true);
+
+        smap_add_nocopy(status, xstrdup(key), text);
+    }
+}
+
 /* 's' is NULL when the uplink is not in force. */
 static void
 compose_uplink(const struct ovsext_uplink *uplink,
@@ -268,9 +283,20 @@ compose_uplink(const struct ovsext_uplink *uplink,
     ovsext_status_put_text(status, "warning", uplink->warnings.text);
     if (s && strcmp(state, "error")) {
         ovsext_status_put_text(status, "last_error", s->last_error);
+        ovsext_status_put_text(status, "target", s->target);
+        ovsext_status_put_text(status, "spool_error", s->spool_error);
+        put_expiry(status, "certificate_expires", s->expiry);
         if (s->is_connected) {
             ovsext_status_put_text(status, "peer", s->peer);
             ovsext_status_put_text(status, "protocol", s->protocol);
+            put_expiry(status, "peer_expires", s->peer_expiry);
+            smap_add(status, "delivery",
+                     s->acknowledges ? "acknowledged" : "sent");
+        }
+        smap_add_format(status, "lag_seconds", "%"PRIu64,
+                        s->lag_ns / UINT64_C(1000000000));
+        if (s->lost_before) {
+            smap_add_format(status, "lost_before", "%"PRIu64, s->lost_before);
         }
         compose_history(uplink->name, s, refresh, serial, status);
     }

@@ -71,6 +71,7 @@ EXTRA_DIST += \
 	tests/system/lib.sh \
 	tests/system/lifecycle.sh \
 	tests/system/liveness.sh \
+	tests/system/peer.py \
 	tests/system/policy-load.sh \
 	tests/system/policy.py \
 	tests/system/protocols.sh \
@@ -79,6 +80,7 @@ EXTRA_DIST += \
 	tests/system/redirect-misbehaviour.sh \
 	tests/system/redirect-paths.sh \
 	tests/system/redirect.sh \
+	tests/system/relay.py \
 	tests/system/security.sh \
 	tests/system/sensor.py \
 	tests/system/stream.py \
@@ -87,6 +89,12 @@ EXTRA_DIST += \
 	tests/system/throughput.sh \
 	tests/system/tools.sh \
 	tests/system/traffic.py \
+	tests/system/uplink-ack.sh \
+	tests/system/uplink-cut.sh \
+	tests/system/uplink-frames.sh \
+	tests/system/uplink-interop.sh \
+	tests/system/uplink-pull.sh \
+	tests/system/uplink-refusals.sh \
 	tests/system/wire.py \
 	tests/system/workers.sh
 

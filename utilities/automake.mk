@@ -34,11 +34,41 @@ bin_PROGRAMS += \
 	utilities/ovs-inspectctl
 
 utilities_ovs_inspect_collector_SOURCES = \
+	utilities/collector/block.c \
+	utilities/collector/block.h \
+	utilities/collector/copy.c \
+	utilities/collector/copy.h \
+	utilities/collector/credentials.c \
+	utilities/collector/credentials.h \
+	utilities/collector/dial.c \
+	utilities/collector/dial.h \
+	utilities/collector/intervals.c \
+	utilities/collector/intervals.h \
+	utilities/collector/journal-private.h \
+	utilities/collector/journal-recover.c \
+	utilities/collector/journal.c \
+	utilities/collector/journal.h \
+	utilities/collector/listen.c \
+	utilities/collector/listen.h \
 	utilities/collector/main.c \
+	utilities/collector/options.c \
+	utilities/collector/options.h \
 	utilities/collector/output.c \
 	utilities/collector/output.h \
+	utilities/collector/peer-frames.c \
+	utilities/collector/peer-private.h \
+	utilities/collector/peer-records.c \
 	utilities/collector/peer.c \
-	utilities/collector/peer.h
+	utilities/collector/peer.h \
+	utilities/collector/peers.c \
+	utilities/collector/peers.h \
+	utilities/collector/sensors.c \
+	utilities/collector/sensors.h \
+	utilities/collector/show.c \
+	utilities/collector/show.h \
+	utilities/collector/sink.h \
+	utilities/collector/streams.c \
+	utilities/collector/streams.h
 utilities_ovs_inspect_collector_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 utilities_ovs_inspect_collector_DEPENDENCIES = lib/libinsp.a ovs.built
 utilities_ovs_inspect_collector_LDADD = lib/libinsp.a $(OVS_LIBS) \
@@ -49,6 +79,8 @@ utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/database.c \
 	utilities/inspectctl/functions.c \
 	utilities/inspectctl/generic.c \
+	utilities/inspectctl/greeting.c \
+	utilities/inspectctl/greeting.h \
 	utilities/inspectctl/inspectctl.h \
 	utilities/inspectctl/main.c \
 	utilities/inspectctl/rows.c \
@@ -56,6 +88,8 @@ utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/sets.c \
 	utilities/inspectctl/switch.c \
 	utilities/inspectctl/top.c \
+	utilities/inspectctl/uplink-test.c \
+	utilities/inspectctl/uplinks.c \
 	utilities/inspectctl/words.c
 utilities_ovs_inspectctl_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 utilities_ovs_inspectctl_DEPENDENCIES = lib/libinsp.a ovs.built

@@ -38,21 +38,27 @@ store(const struct insp_column *c, void *result, uint64_t number)
 
     if (c->size == sizeof(uint8_t)) {
         memcpy(member, &(uint8_t) { number }, sizeof(uint8_t));
+    } else if (c->size == sizeof number) {
+        memcpy(member, &number, sizeof number);
     } else {
         memcpy(member, &(uint32_t) { number }, sizeof(uint32_t));
     }
 }
 
-static uint32_t
+static uint64_t
 load(const struct insp_column *c, const void *result)
 {
     const void *member = (const char *) result + c->offset;
+    uint64_t longer;
     uint32_t number;
     uint8_t byte;
 
     if (c->size == sizeof byte) {
         memcpy(&byte, member, sizeof byte);
         return byte;
+    } else if (c->size == sizeof longer) {
+        memcpy(&longer, member, sizeof longer);
+        return longer;
     }
     memcpy(&number, member, sizeof number);
     return number;
@@ -389,15 +395,6 @@ print_percent(uint32_t millionths, char *text, size_t size)
     }
 }
 
-static void
-print_target(const struct insp_uplink_config *uplink, char *text, size_t size)
-{
-    bool bracket = strchr(uplink->host, ':') != NULL;
-
-    snprintf(text, size, "ssl:%s%s%s:%u", bracket ? "[" : "", uplink->host,
-             bracket ? "]" : "", uplink->port);
-}
-
 bool
 insp_column_print(const struct insp_column *c, const void *result,
                   char *text, size_t size)
@@ -431,11 +428,12 @@ insp_column_print(const struct insp_column *c, const void *result,
     case INSP_COLUMN_UINT:
     case INSP_COLUMN_LIMIT:
     case INSP_COLUMN_SLOT:
-        snprintf(text, size, "%u", load(c, result) / c->scale);
+        snprintf(text, size, "%llu",
+                 (unsigned long long) (load(c, result) / c->scale));
         return true;
 
     case INSP_COLUMN_PERCENT:
-        print_percent(load(c, result), text, size);
+        print_percent((uint32_t) load(c, result), text, size);
         return true;
 
     case INSP_COLUMN_WORD:
@@ -443,7 +441,7 @@ insp_column_print(const struct insp_column *c, const void *result,
         return true;
 
     case INSP_COLUMN_TARGET:
-        print_target(member, text, size);
+        insp_config_targets_print(member, text, size);
         return true;
 
     case INSP_COLUMN_TERMS:

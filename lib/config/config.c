@@ -199,12 +199,12 @@ find_column(enum table table, const char *key)
 
 /* One value, or what stands for none. */
 static void
-parse_setting(const struct insp_column *c, const char *value, void *result,
-              struct insp_faults *faults)
+parse_setting(const struct insp_column *c, const char *value, bool has_token,
+              void *result, struct insp_faults *faults)
 {
     if (c->def) {
         insp_column_read(c, c->def, result, faults);
-    } else if (!value) {
+    } else if (!value && !(has_token && c->kind == INSP_COLUMN_FILE)) {
         insp_fault(faults, "%s: must be set%s", c->key,
                    c->kind == INSP_COLUMN_FILE ? ", here or in table SSL"
                                                : "");
@@ -235,13 +235,16 @@ static void
 parse(enum table table, const struct insp_setting *settings, size_t n,
       void *result, struct insp_faults *faults, struct insp_faults *warnings)
 {
+    const char *token = find_value(settings, n, "token_file");
+    bool has_token = table == TABLE_UPLINK && token && *token;
+
     FOR_EACH_COLUMN (c, table) {
         const char *value = find_value(settings, n, c->key);
 
         if (insp_column_is_list(c)) {
             insp_column_read_list(c, settings, n, result, faults);
         } else if (insp_column_is_setting(c)) {
-            parse_setting(c, value, result, faults);
+            parse_setting(c, value, has_token, result, faults);
         } else if (c->kind == INSP_COLUMN_LATER && value) {
             insp_fault(faults, "%s '" QUOTE "': %s: not in this version",
                        c->key, value, c->text);
@@ -402,6 +405,28 @@ insp_config_set_uninit(struct insp_config_set *set)
     insp_address_set_uninit(&set->base);
 }
 
+/* A token needs no certificates, and takes no others beside it. */
+static void
+check_credentials(const struct insp_setting *settings, size_t n,
+                  const struct insp_uplink_config *base,
+                  struct insp_faults *faults)
+{
+    static const char *const others[] = { "private_key", "certificate",
+                                          "ca_cert", "crl_file" };
+
+    for (size_t i = 0; base->token_file[0] && i < INSP_ARRAY_SIZE(others);
+         i++) {
+        if (find_value(settings, n, others[i])) {
+            insp_fault(faults, "%s: cannot be set beside token_file, which "
+                       "stands in for certificates", others[i]);
+        }
+    }
+    if (base->token_file[0] && base->bootstrap_ca_cert) {
+        insp_fault(faults, "bootstrap_ca_cert 'true': there is none to take "
+                   "with token_file");
+    }
+}
+
 bool
 insp_config_uplink_parse(const struct insp_setting *settings, size_t n,
                          struct insp_config_uplink *result,
@@ -415,11 +440,15 @@ insp_config_uplink_parse(const struct insp_setting *settings, size_t n,
     memset(result, 0, sizeof *result);
     parse(TABLE_UPLINK, settings, n, result, faults, warnings);
     if (target) {
-        insp_config_target(target,
-                           base->format == INSP_UPLINK_IPFIX ? IPFIX_TLS_PORT
-                                                             : 0,
-                           base->host, sizeof base->host, &base->port,
-                           faults);
+        insp_config_targets(target,
+                            base->format == INSP_UPLINK_IPFIX ? IPFIX_TLS_PORT
+                                                              : 0,
+                            base, faults);
+    }
+    check_credentials(settings, n, base, faults);
+    if (base->spool_dir[0] && base->spool_dir[0] != '/') {
+        insp_fault(faults, "spool_dir '" QUOTE "': must begin with '/'",
+                   base->spool_dir);
     }
     return faults->n == n_before;
 }

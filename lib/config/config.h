@@ -112,10 +112,16 @@ const char *insp_config_rule_key(size_t i);
 const char *insp_config_function_key(size_t i);
 const char *insp_config_set_key(size_t i);
 
-/* "ssl:HOST:PORT" into host and port; 'default_port' 0: must be named. */
-bool insp_config_target(const char *target, uint16_t default_port, char *host,
-                        size_t host_size, uint16_t *port,
-                        struct insp_faults *);
+/* "ssl:HOST[:PORT]" or "pssl:[PORT][:ADDRESS]"; 'default_port' 0: must be
+ * named. */
+bool insp_config_target(const char *target, uint16_t default_port,
+                        struct insp_uplink_target *, struct insp_faults *);
+
+/* One of them, or several with commas between them; and back. */
+bool insp_config_targets(const char *targets, uint16_t default_port,
+                         struct insp_uplink_config *, struct insp_faults *);
+void insp_config_targets_print(const struct insp_uplink_config *, char *text,
+                               size_t size);
 
 /* Whether "key" stands in a list of names that each end in "\n". */
 bool insp_config_has_key(const char *keys, const char *key);

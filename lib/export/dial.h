@@ -2,12 +2,12 @@
  * ====
  *
  * Opens a TCP connection without waiting for it, one address of a host after
- * the other.
+ * the other; or listens for one.
  *
- * Above:    uplink.c.              Below:  POSIX sockets.
- * Threads:  one.
+ * Above:    uplink.c, resolve.h.   Below:  POSIX sockets.
+ * Threads:  no state but the caller's.
  * Memory:   fixed.
- * Time:     none, but the resolver may take its own when 'host' is a name.
+ * Time:     none; never waits.
  * Fails:    with a sentence.
  */
 
@@ -27,10 +27,6 @@ struct insp_dial {
     unsigned int next;
 };
 
-/* Looks 'host' up.  False: the sentence is in 'why'. */
-bool insp_dial_resolve(struct insp_dial *, const char *host, uint16_t port,
-                       char *why, size_t why_size) INSP_MUST_USE;
-
 /* Starts to connect to the next address.  Returns a socket that becomes
  * writable when that is decided, or -1: there is none left ('why' says what
  * became of the last one). */
@@ -44,5 +40,14 @@ bool insp_dial_finish(int fd, char *why, size_t why_size) INSP_MUST_USE;
  * other end for 'limit_ms'.  A reader that is only slow does answer.  Right
  * after a pause it is true for a moment: ask again. */
 bool insp_dial_is_deaf(int fd, uint32_t limit_ms);
+
+/* A socket that listens on 'host', an address, or on all if it is "".  -1: the
+ * sentence is in 'why'. */
+int insp_dial_listen(const char *host, uint16_t port, char *why,
+                     size_t why_size);
+
+/* The next connection that has come in, and where it is from; -1: none. */
+int insp_dial_accept(int listen_fd, uint32_t keepalive_ms, char *who,
+                     size_t who_size);
 
 #endif /* export/dial.h */

@@ -158,24 +158,12 @@ publish(struct insp_drain *d)
     pthread_mutex_unlock(&d->mutex);
 }
 
+/* Both have been zeroed before they were filled in: what differs nowhere is
+ * the same; a difference that means nothing costs a connection. */
 static bool
 is_same(const struct insp_uplink_config *a, const struct insp_uplink_config *b)
 {
-    return !strcmp(a->name, b->name) && !strcmp(a->host, b->host) &&
-           a->port == b->port && a->format == b->format &&
-           !strcmp(a->private_key, b->private_key) &&
-           !strcmp(a->certificate, b->certificate) &&
-           !strcmp(a->ca_cert, b->ca_cert) &&
-           !strcmp(a->protocols, b->protocols) &&
-           !strcmp(a->ciphers, b->ciphers) &&
-           a->max_backoff_ms == b->max_backoff_ms &&
-           a->inactivity_probe_ms == b->inactivity_probe_ms &&
-           a->queue_limit == b->queue_limit &&
-           a->n_inspectors == b->n_inspectors &&
-           (!a->n_inspectors ||
-            !memcmp(a->inspectors, b->inspectors,
-                    INSP_MIN(a->n_inspectors, INSP_MAX_INSPECTORS) *
-                        sizeof a->inspectors[0]));
+    return !memcmp(a, b, sizeof *a);
 }
 
 static void
@@ -183,11 +171,14 @@ dismiss(struct insp_drain *d, struct insp_uplink *u)
 {
     struct insp_uplink_status s;
 
+    uint64_t n;
+
     insp_uplink_get_status(u, &s);
-    if (s.queued) {
+    n = s.queued + s.unacknowledged;
+    if (n && (!insp_uplink_config(u)->spool_dir[0] || s.spool_error[0])) {
         insp_log(d->host, INSP_LOG_WARN,
                  "uplink %s is removed with %llu records that were not sent",
-                 s.name, (unsigned long long) s.queued);
+                 s.name, (unsigned long long) n);
     }
     insp_uplink_destroy(u);
 }

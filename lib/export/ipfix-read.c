@@ -652,6 +652,7 @@ read_item(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
         [INSP_SHAPE_EXPORTER] = INSP_N_RECORD_TYPES,
         [INSP_SHAPE_APP_IP4] = INSP_RECORD_APP,
         [INSP_SHAPE_APP_IP6] = INSP_RECORD_APP,
+        [INSP_SHAPE_RESTART] = INSP_RECORD_RESTART,
     };
     struct app_spans app = { .n_spare = 0 };
     uint8_t *base = id == INSP_SHAPE_PORT       ? (uint8_t *) &item->port
@@ -682,6 +683,7 @@ read_item(struct insp_ipfix_reader *r, struct insp_ipfix_item *item)
     case INSP_SHAPE_REMAINDER:
     case INSP_SHAPE_SENSOR:
     case INSP_SHAPE_LOSS:
+    case INSP_SHAPE_RESTART:
     case INSP_N_SHAPES: break;
     }
     return INSP_IPFIX_RECORD;

@@ -603,6 +603,13 @@ insp_ipfix_writer_reset(struct insp_ipfix_writer *w, const char *sensor)
     }
 }
 
+void
+insp_ipfix_writer_renew(struct insp_ipfix_writer *w, const char *sensor)
+{
+    insp_ipfix_writer_reset(w, sensor);
+    w->types_sent = true;
+}
+
 static struct domain *
 find_domain(struct insp_ipfix_writer *w, uint32_t id)
 {

@@ -47,6 +47,9 @@ int insp_ipfix_writer_create(const char *sensor,
 /* Forgets all that the last connection was told.  No message may be open. */
 void insp_ipfix_writer_reset(struct insp_ipfix_writer *, const char *sensor);
 
+/* The same, for a reader who knows the types of private elements already. */
+void insp_ipfix_writer_renew(struct insp_ipfix_writer *, const char *sensor);
+
 /* Introduces 'domain' if that has not been done. */
 bool insp_ipfix_open(struct insp_ipfix_writer *, struct insp_put *,
                      uint64_t wall_ns, uint32_t domain) INSP_MUST_USE;

@@ -15,14 +15,14 @@ insp_queue_init(struct insp_queue *q, size_t limit)
     *q = (struct insp_queue){ .limit = limit };
 }
 
-static struct insp_queued *
-at(const struct insp_queue *q, size_t i)
+struct insp_queued *
+insp_queue_at(const struct insp_queue *q, size_t i)
 {
     return &q->items[(q->first + i) & (q->room - 1)];
 }
 
-static bool
-make_room(struct insp_queue *q)
+bool
+insp_queue_has_room(struct insp_queue *q)
 {
     size_t room = q->room ? 2 * q->room : 64;
     struct insp_queued *items;
@@ -37,7 +37,7 @@ make_room(struct insp_queue *q)
         return false;
     }
     for (size_t i = 0; i < q->n; i++) {
-        items[i] = *at(q, i);
+        items[i] = *insp_queue_at(q, i);
     }
     free(q->items);
     q->items = items;
@@ -49,35 +49,41 @@ make_room(struct insp_queue *q)
 bool
 insp_queue_push(struct insp_queue *q, const struct insp_queued *item)
 {
-    if (!make_room(q)) {
+    if (!insp_queue_has_room(q)) {
         return false;
     }
-    *at(q, q->n++) = *item;
+    *insp_queue_at(q, q->n++) = *item;
     return true;
 }
 
 bool
 insp_queue_push_front(struct insp_queue *q, const struct insp_queued *item)
 {
-    if (!make_room(q)) {
+    if (!insp_queue_has_room(q)) {
         return false;
     }
     q->first = (q->first + q->room - 1) & (q->room - 1);
     q->n++;
-    *at(q, 0) = *item;
+    *insp_queue_at(q, 0) = *item;
     return true;
 }
 
 const struct insp_queued *
 insp_queue_peek(const struct insp_queue *q)
 {
-    return q->n ? at(q, 0) : NULL;
+    return q->n ? insp_queue_at(q, 0) : NULL;
 }
 
 void
 insp_queue_pop(struct insp_queue *q)
 {
     q->first = (q->first + 1) & (q->room - 1);
+    q->n--;
+}
+
+void
+insp_queue_pop_back(struct insp_queue *q)
+{
     q->n--;
 }
 

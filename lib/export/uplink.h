@@ -2,23 +2,28 @@
  * ======
  *
  * One way out: a bounded queue of records, an encoder, and a TLS connection
- * that is dialled again, with back-off and jitter, whenever it breaks.
+ * that is made again, with back-off and jitter, whenever it breaks.
  *
- *              +-----------------------------------------------+
- *              v                                               |
- *          BACKOFF --time--> CONNECTING --> HANDSHAKE --> ACTIVE
- *              ^                  |              |
- *              +------------------+--------------+  any failure
+ *              +-----------------------------------------------------+
+ *              v                                                     |
+ *          BACKOFF --time--> RESOLVING --> CONNECTING --> HANDSHAKE --> ACTIVE
+ *              |                                           ^            |
+ *              +-------> LISTENING ------------------------+            |
+ *                            ^------------------------------------------+
  *
- * The queue drops its oldest record when it is full, counts it, and says so
- * in a LOSS record ahead of the next one that is sent.
+ * A receiver that takes the offer of frame.h acknowledges records; those are
+ * kept until then, and sent again over the next connection.  Any other one
+ * gets plain IPFIX or lines, and what the socket has taken counts as sent.
  *
- * Above:    drain.c.               Below:  ipfix.h, json.h, tls.h,
- *                                          directory.h.
+ * What memory has no room for goes to the spool, oldest first; without one,
+ * or when that is full, it is dropped and counted, and a LOSS record says so.
+ *
+ * Above:    drain.c.               Below:  ipfix.h, json.h, tls.h, frame.h,
+ *                                          spool.h, resolve.h, directory.h.
  * Threads:  one.
- * Memory:   queue_limit records, 512 in flight, one buffer.
- * Time:     'now_ns' is the host's monotonic clock; never waits, except for
- *           the resolver when the host is a name.
+ * Memory:   queue_limit records, one buffer, and the spool's.
+ * Time:     'now_ns' is the host's monotonic clock; never waits, but for the
+ *           disk that the spool is on.
  * Fails:    create with ENOMEM; all else by its state.
  */
 
@@ -72,7 +77,8 @@ void insp_uplink_flush(struct insp_uplink *);
 void insp_uplink_get_status(const struct insp_uplink *,
                             struct insp_uplink_status *);
 
-/* Closes and frees.  What is queued is lost; get the status first. */
+/* Closes and frees.  What is queued goes to the spool; without one it is
+ * lost: get the status first. */
 void insp_uplink_destroy(struct insp_uplink *);
 
 #endif /* export/uplink.h */

@@ -84,6 +84,11 @@ static const struct insp_field loss[] = {
 #include "record/record.def"
 };
 
+#define INSP_RESTART RECORD_ROW
+static const struct insp_field restart[] = {
+#include "record/record.def"
+};
+
 #define INSP_PORT PORT_ROW
 static const struct insp_field port[] = {
 #include "record/record.def"
@@ -135,6 +140,7 @@ const struct insp_shape insp_shapes[INSP_N_SHAPES] = {
     SHAPE(EXPORTER, "exporter", NULL, exporter, 1, INSP_PEN, 50),
     APP_SHAPE(APP_IP4, "protocol, IPv4", app_ip4, 8),
     APP_SHAPE(APP_IP6, "protocol, IPv6", app_ip6, 27),
+    SHAPE(RESTART, "restart", "inspect_restart", restart, 0, INSP_PEN, 44),
 };
 
 const struct insp_json_place insp_json_places[INSP_N_OBJECTS] = {
@@ -144,6 +150,7 @@ const struct insp_json_place insp_json_places[INSP_N_OBJECTS] = {
     [INSP_OBJECT_REMAINDER] = { "remainder", INSP_OBJECT_TOP },
     [INSP_OBJECT_STATS] = { "stats", INSP_OBJECT_TOP },
     [INSP_OBJECT_LOSS] = { "loss", INSP_OBJECT_TOP },
+    [INSP_OBJECT_RESTART] = { "restart", INSP_OBJECT_TOP },
     [INSP_OBJECT_INSPECT] = { "inspect", INSP_OBJECT_TOP },
     [INSP_OBJECT_RTT] = { "rtt_us", INSP_OBJECT_INSPECT },
     [INSP_OBJECT_ALERT] = { "alert", INSP_OBJECT_TOP },
@@ -209,6 +216,7 @@ insp_record_shape(const struct insp_record *record)
     case INSP_RECORD_REMAINDER: return INSP_SHAPE_REMAINDER;
     case INSP_RECORD_SENSOR: return INSP_SHAPE_SENSOR;
     case INSP_RECORD_LOSS: return INSP_SHAPE_LOSS;
+    case INSP_RECORD_RESTART: return INSP_SHAPE_RESTART;
     case INSP_RECORD_PORT: return INSP_SHAPE_PORT;
     case INSP_RECORD_PORT_GONE: return INSP_SHAPE_PORT_GONE;
     case INSP_N_RECORD_TYPES: break;

@@ -41,6 +41,7 @@ enum insp_shape_id {
     INSP_SHAPE_EXPORTER,
     INSP_SHAPE_APP_IP4, /* Templates of each protocol begin so. */
     INSP_SHAPE_APP_IP6,
+    INSP_SHAPE_RESTART,
     INSP_N_SHAPES
 };
 
@@ -135,6 +136,7 @@ enum insp_json_object {
     INSP_OBJECT_REMAINDER,
     INSP_OBJECT_STATS,
     INSP_OBJECT_LOSS,
+    INSP_OBJECT_RESTART,
     INSP_OBJECT_INSPECT,
     INSP_OBJECT_RTT, /* In "inspect". */
     INSP_OBJECT_ALERT,

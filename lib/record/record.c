@@ -42,6 +42,7 @@ insp_record_port_ids(const struct insp_record *record)
     case INSP_RECORD_LOSS:
     case INSP_RECORD_PORT:
     case INSP_RECORD_PORT_GONE:
+    case INSP_RECORD_RESTART:
     case INSP_N_RECORD_TYPES: break;
     }
     return NULL;

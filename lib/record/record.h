@@ -29,6 +29,7 @@ enum insp_record_type {
     INSP_RECORD_PORT,           /* Identity of a port id, before its use. */
     INSP_RECORD_PORT_GONE,      /* No later record names the port id. */
     INSP_RECORD_APP,            /* What a protocol's reader has found. */
+    INSP_RECORD_RESTART,        /* What the process before this one lost. */
     INSP_N_RECORD_TYPES
 };
 
@@ -123,6 +124,17 @@ struct insp_record_loss {
     uint64_t since_ns;
 };
 
+/* Of one uplink. */
+struct insp_record_restart {
+    uint64_t lost;              /* Records that were not in the spool. */
+    uint64_t recovered;         /* That were. */
+    uint64_t since_ns;          /* Of the last record: what connections
+                                 * counted since then is lost. */
+    uint64_t last_ns;           /* When the last process was seen alive. */
+    uint32_t incarnation;
+    uint32_t previous;          /* Of that process. */
+};
+
 struct insp_record {
     uint8_t type;               /* enum insp_record_type. */
     uint32_t inspector;         /* Inspector.id. */
@@ -133,6 +145,7 @@ struct insp_record {
         struct insp_record_remainder remainder;
         struct insp_record_sensor sensor;
         struct insp_record_loss loss;
+        struct insp_record_restart restart;
         struct insp_port *port;         /* PORT: malloc'ed, owned. */
         uint32_t port_id;               /* PORT_GONE. */
     };

@@ -2,16 +2,24 @@
 # the corpus; "make fuzz" builds the same with clang's libFuzzer.
 fuzz_programs = \
 	tests/fuzz/fuzz-capture \
+	tests/fuzz/fuzz-frame \
 	tests/fuzz/fuzz-ipfix \
+	tests/fuzz/fuzz-journal \
 	tests/fuzz/fuzz-parse \
 	tests/fuzz/fuzz-refuse \
-	tests/fuzz/fuzz-rule
+	tests/fuzz/fuzz-rule \
+	tests/fuzz/fuzz-spool \
+	tests/fuzz/fuzz-token
 EXTRA_PROGRAMS += \
 	tests/fuzz/fuzz-capture \
+	tests/fuzz/fuzz-frame \
 	tests/fuzz/fuzz-ipfix \
+	tests/fuzz/fuzz-journal \
 	tests/fuzz/fuzz-parse \
 	tests/fuzz/fuzz-refuse \
-	tests/fuzz/fuzz-rule
+	tests/fuzz/fuzz-rule \
+	tests/fuzz/fuzz-spool \
+	tests/fuzz/fuzz-token
 CLEANFILES += $(fuzz_programs) $(fuzz_programs:=.log)
 
 if FUZZER
@@ -33,12 +41,30 @@ tests_fuzz_fuzz_capture_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/utilities
 tests_fuzz_fuzz_capture_LDADD =
 tests_fuzz_fuzz_capture_LDFLAGS = $(FUZZ_LINK)
 
+tests_fuzz_fuzz_frame_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-frame.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_frame_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
+
 tests_fuzz_fuzz_ipfix_SOURCES = \
 	$(FUZZ_MAIN) \
 	tests/fuzz/fuzz-ipfix.c \
 	tests/fuzz/fuzz.h
 tests_fuzz_fuzz_ipfix_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_fuzz_fuzz_ipfix_LDFLAGS = $(FUZZ_LINK)
+
+# The collector's, as far as it needs nothing of Open vSwitch.
+tests_fuzz_fuzz_journal_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-journal.c \
+	tests/fuzz/fuzz.h \
+	utilities/collector/block.c \
+	utilities/collector/intervals.c
+tests_fuzz_fuzz_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/utilities
+tests_fuzz_fuzz_journal_LDADD = lib/libinsp.a
+tests_fuzz_fuzz_journal_LDFLAGS = $(FUZZ_LINK)
 
 # Nothing but libc: a parser that needs more has lost its way.
 tests_fuzz_fuzz_parse_SOURCES = \
@@ -66,16 +92,33 @@ tests_fuzz_fuzz_rule_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_fuzz_fuzz_rule_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_fuzz_fuzz_rule_LDFLAGS = $(FUZZ_LINK)
 
+tests_fuzz_fuzz_token_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-token.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_token_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_token_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_spool_SOURCES = \
+	$(FUZZ_MAIN) \
+	tests/fuzz/fuzz-spool.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_spool_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_fuzz_fuzz_spool_LDFLAGS = $(FUZZ_LINK)
+
 include tests/fuzz/apps.mk
 
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/make-corpus.py \
 	tests/fuzz/make-corpus-data.py \
+	tests/fuzz/make-corpus-frame.py \
+	tests/fuzz/make-corpus-journal.py \
 	tests/fuzz/make-corpus-lines.py \
 	tests/fuzz/make-corpus-names.py \
 	tests/fuzz/make-corpus-rule.py \
 	tests/fuzz/make-corpus-tls.py \
+	tests/fuzz/make-corpus-token.py \
 	tests/fuzz/make-corpus-web.py \
 	tests/fuzz/make-corpus-windows.py
 

@@ -122,13 +122,13 @@ check_soon "with the reason" 2 log_says \
 check "a peer without a certificate is refused" not \
     "$TESTS_HOME/sensor.py" "$target" --ca "$PKI/site-ca.pem"
 check_soon "with the reason" 2 log_says \
-    '127.0.0.1.*refused.*did not return a certificate'
+    '127.0.0.1.*refused.*has shown no certificate'
 plain() {
     exec 9<>"/dev/tcp/127.0.0.1/$COLLECTOR_PORT" && printf 'GET / HTTP/1.0\r\n\r\n' >&9
     exec 9>&-
 }
 check "plain text is refused" plain
-check_soon "with the reason" 2 log_says '127.0.0.1.*refused.*http request'
+check_soon "with the reason" 2 log_says '127.0.0.1.*refused.*plain HTTP'
 check "neither format" not sensor --send 'GET / HTTP/1.0\r\n\r\n'
 check_soon "is named" 2 log_says 'neither IPFIX nor JSON'
 check "a broken message" not sensor --send '\x00\x0a\x00\x14\0\0\0\0\0\0\0\0\0\0\0\1\0\2\0\3'

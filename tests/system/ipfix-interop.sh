@@ -93,7 +93,7 @@ if command -v ipfixDump >/dev/null; then
     done
     d=$dir/known.dump
     check "as many records as there are" count 1 \
-        'File Stats:.* 250 Data Records, 10 Template' "$d"
+        'File Stats:.* 259 Data Records, 11 Template' "$d"
     check "it learns our elements from the stream" count 0 \
         '32473.*_alienInformationElement' "$d"
     check "a protocol's record" count 1 'inspectAppRecord : .*tls$' "$d"
@@ -104,6 +104,7 @@ if command -v ipfixDump >/dev/null; then
     check "the sensor's name" count 1 'inspectSensorName : .*host-1$' "$d"
     check "identity" count 1 'virtualStationName : .*vm-2$' "$d"
     check "loss" count 1 'inspectLossRecords : 77$' "$d"
+    check "restart" count 1 'inspectRestartLost : 78$' "$d"
 else
     skip "ipfixDump reads it" "no ipfixDump: apt-get install libfixbuf-tools"
 fi

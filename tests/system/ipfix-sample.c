@@ -144,6 +144,13 @@ known(unsigned int n)
         r.time_ns = r.loss.since_ns = WALL;
         r.loss.records = 77;
         add(&r, none);
+
+        memset(&r, 0, sizeof r);
+        r.type = INSP_RECORD_RESTART;
+        r.inspector = 1;
+        r.time_ns = r.restart.since_ns = r.restart.last_ns = WALL;
+        r.restart.lost = 78;
+        add(&r, none);
         if (!json) {
             (void) insp_ipfix_gone(writer, &put, WALL, 2);
         }

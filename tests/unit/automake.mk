@@ -13,12 +13,15 @@ unit_programs = \
 	tests/unit/test-base \
 	tests/unit/test-config \
 	tests/unit/test-cursor \
+	tests/unit/test-delivery \
 	tests/unit/test-dialog \
 	tests/unit/test-engine \
 	tests/unit/test-finish \
 	tests/unit/test-flight \
 	tests/unit/test-flow \
+	tests/unit/test-frame \
 	tests/unit/test-ipfix \
+	tests/unit/test-journal \
 	tests/unit/test-json \
 	tests/unit/test-inventory \
 	tests/unit/test-judge \
@@ -30,7 +33,11 @@ unit_programs = \
 	tests/unit/test-redirect \
 	tests/unit/test-refuse \
 	tests/unit/test-rule \
+	tests/unit/test-spool \
 	tests/unit/test-stream \
+	tests/unit/test-tls \
+	tests/unit/test-tls-refused \
+	tests/unit/test-token \
 	tests/unit/test-uplink \
 	tests/unit/stress-flight \
 	tests/unit/stress-table
@@ -42,6 +49,7 @@ noinst_HEADERS += \
 	tests/unit/hellos.h \
 	tests/unit/judge-cases.h \
 	tests/unit/judge-reference.h \
+	tests/unit/meet.h \
 	tests/unit/pcap.h \
 	tests/unit/pki.h \
 	tests/unit/records.h \
@@ -49,14 +57,22 @@ noinst_HEADERS += \
 	tests/unit/specs.h \
 	tests/unit/talk.h \
 	tests/unit/unit.h \
+	tests/unit/uplink-rig.h \
 	tests/unit/windows.h
-
-tests_unit_test_dialog_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
 
 tests_unit_test_policy_SOURCES = \
 	tests/unit/judge-reference.c \
 	tests/unit/test-policy.c
+
+# The collector's, as far as it needs nothing of Open vSwitch.
+tests_unit_test_journal_SOURCES = \
+	tests/unit/test-journal.c \
+	utilities/collector/block.c \
+	utilities/collector/intervals.c \
+	utilities/collector/journal-recover.c \
+	utilities/collector/journal.c \
+	utilities/collector/streams.c
+tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/utilities
 
 # Captures that others made, when a folder of them stands beside the tree.
 PCAPS = $(firstword $(wildcard $(abs_top_srcdir)/../*/pcaps))
@@ -80,4 +96,6 @@ endif
 .PHONY: check-unit
 
 tests_unit_test_purity_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
+tests_unit_test_dialog_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'

@@ -305,6 +305,15 @@ some_record(uint64_t *state, struct insp_record *r)
         r->loss.bytes = some_number(state, 64);
         r->loss.since_ns = some_time(state);
         break;
+    case 5:
+        r->type = INSP_RECORD_RESTART;
+        r->restart.lost = some_number(state, 64);
+        r->restart.recovered = some_number(state, 64);
+        r->restart.since_ns = some_time(state);
+        r->restart.last_ns = some_time(state);
+        r->restart.incarnation = (uint32_t) some_number(state, 32);
+        r->restart.previous = (uint32_t) some_number(state, 32);
+        break;
     case 3:
     case 4:
         r->type = INSP_RECORD_APP;

@@ -121,8 +121,15 @@ test_defaults(void)
     CU_ASSERT(UPLINK({ "target", "ssl:collector" }));
     UNIT_STR_EQ(faults.text, "");
     UNIT_EQ(uplink.enabled, true);
-    UNIT_STR_EQ(uplink.base.host, "collector");
-    UNIT_EQ(uplink.base.port, 4740);
+    UNIT_EQ(uplink.base.n_targets, 1);
+    UNIT_STR_EQ(uplink.base.targets[0].host, "collector");
+    UNIT_EQ(uplink.base.targets[0].port, 4740);
+    UNIT_EQ(uplink.base.targets[0].listens, false);
+    UNIT_EQ(uplink.base.spread, false);
+    UNIT_EQ(uplink.base.bootstrap_ca_cert, false);
+    UNIT_STR_EQ(uplink.base.token_file, "");
+    UNIT_STR_EQ(uplink.base.spool_dir, "");
+    UNIT_EQ(uplink.base.spool_max_bytes, 1073741824);
     UNIT_EQ(uplink.base.format, INSP_UPLINK_IPFIX);
     UNIT_STR_EQ(uplink.base.private_key, "/k");
     UNIT_STR_EQ(uplink.base.certificate, "/c");
@@ -176,8 +183,8 @@ test_values(void)
     UNIT_STR_EQ(faults.text, "");
     UNIT_EQ(uplink.enabled, false);
     UNIT_EQ(uplink.base.format, INSP_UPLINK_JSON);
-    UNIT_STR_EQ(uplink.base.host, "10.0.0.1");
-    UNIT_EQ(uplink.base.port, 6514);
+    UNIT_STR_EQ(uplink.base.targets[0].host, "10.0.0.1");
+    UNIT_EQ(uplink.base.targets[0].port, 6514);
     UNIT_EQ(uplink.base.max_backoff_ms, 1000);
     UNIT_EQ(uplink.base.inactivity_probe_ms, 0);
     UNIT_EQ(uplink.base.queue_limit, 64);
@@ -305,15 +312,38 @@ test_limits(void)
                              "flow_limit, which is 10");
 }
 
+/* A token stands in for certificates: they need not be set, and must not.
+ * Mutation: ask for them all the same. */
 static void
-test_later(void)
+test_token(void)
 {
+    CU_ASSERT(parse_uplink(SETTINGS({ "name", "u" }, { "target", "ssl:c" },
+                                    { "token_file", "/t" }), 3));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_STR_EQ(uplink.base.token_file, "/t");
+    UNIT_STR_EQ(uplink.base.private_key, "");
     CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "token_file", "/t" }));
-    UNIT_STR_EQ(faults.text,
-                "token_file '/t': push tokens: not in this version");
-    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "crl_file", "/t" }));
-    UNIT_STR_EQ(faults.text,
-                "crl_file '/t': revocation lists: not in this version");
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        faults.text, "certificate: cannot be set beside token_file, which "
+                     "stands in for certificates"));
+    CU_ASSERT(!parse_uplink(SETTINGS({ "name", "u" }, { "target", "ssl:c" },
+                                     { "token_file", "/t" },
+                                     { "bootstrap_ca_cert", "true" }), 4));
+    CU_ASSERT(UPLINK({ "target", "ssl:c" }, { "crl_file", "/t" }));
+    UNIT_STR_EQ(uplink.base.crl_file, "/t");
+}
+
+/* Mutation: keep spool_max_bytes in 32 bits. */
+static void
+test_spool(void)
+{
+    CU_ASSERT(UPLINK({ "target", "ssl:c" }, { "spool_dir", "/s" },
+                     { "spool_max_bytes", "1099511627776" }));
+    UNIT_STR_EQ(uplink.base.spool_dir, "/s");
+    UNIT_EQ(uplink.base.spool_max_bytes, UINT64_C(1099511627776));
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "spool_dir", "s" }));
+    UNIT_STR_EQ(faults.text, "spool_dir 's': must begin with '/'");
+    CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "spool_max_bytes", "1000" }));
 }
 
 static void
@@ -350,9 +380,35 @@ test_targets(void)
     for (size_t i = 0; i < INSP_ARRAY_SIZE(good); i++) {
         CU_ASSERT(UPLINK({ "target", good[i].target }));
         UNIT_STR_EQ(faults.text, "");
-        UNIT_STR_EQ(uplink.base.host, good[i].host);
-        UNIT_EQ(uplink.base.port, good[i].port);
+        UNIT_STR_EQ(uplink.base.targets[0].host, good[i].host);
+        UNIT_EQ(uplink.base.targets[0].port, good[i].port);
     }
+}
+
+/* In their order, which is that of trying.
+ * Mutation: sort them. */
+static void
+test_several_targets(void)
+{
+    char text[200];
+
+    CU_ASSERT(UPLINK({ "target", "ssl:b, ssl:[::1]:7,ssl:a:5" }));
+    UNIT_STR_EQ(faults.text, "");
+    UNIT_EQ(uplink.base.n_targets, 3);
+    UNIT_STR_EQ(uplink.base.targets[1].host, "::1");
+    UNIT_STR_EQ(uplink.base.targets[2].host, "a");
+    CU_ASSERT(insp_config_uplink_print(&uplink, "target", text, sizeof text));
+    UNIT_STR_EQ(text, "ssl:b:4740,ssl:[::1]:7,ssl:a:5");
+
+    CU_ASSERT(UPLINK({ "target", "pssl:" }));
+    UNIT_EQ(uplink.base.targets[0].listens, true);
+    UNIT_EQ(uplink.base.targets[0].port, 4740);
+    UNIT_STR_EQ(uplink.base.targets[0].host, "");
+    CU_ASSERT(UPLINK({ "target", "pssl:5:[::1]" }));
+    UNIT_STR_EQ(uplink.base.targets[0].host, "::1");
+    CU_ASSERT(UPLINK({ "target", "pssl:5:10.0.0.1" }));
+    CU_ASSERT(insp_config_uplink_print(&uplink, "target", text, sizeof text));
+    UNIT_STR_EQ(text, "pssl:5:10.0.0.1");
 }
 
 static void
@@ -365,8 +421,23 @@ test_target_faults(void)
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
         { "udp:10.0.0.1:4739", "target 'udp:10.0.0.1:4739': a plain uplink "
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
-        { "pssl:4740", "target 'pssl:4740': listening for the collector is "
-          "not in this version; dial out with ssl:HOST:PORT" },
+        { "ptcp:4740", "target 'ptcp:4740': a plain uplink "
+          "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
+        { "pssl:x", "target 'pssl:x': port 'x' is not a whole number from 1 "
+          "to 65535" },
+        { "pssl:0", "target 'pssl:0': port '0' is not a whole number from 1 "
+          "to 65535" },
+        { "pssl:1:c", "target 'pssl:1:c': 'c' is no address to listen on: "
+          "pssl:PORT:ADDRESS" },
+        { "pssl:1:[::1]:2", "target 'pssl:1:[::1]:2': something stands "
+          "behind the address" },
+        { "pssl:1,ssl:a", "target 'pssl:1,ssl:a': what listens for the "
+          "collector must be the only one" },
+        { "ssl:a,", "target '': not ssl:HOST:PORT" },
+        { "ssl:a,tcp:b", "target 'tcp:b': a plain uplink "
+          "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
+        { "ssl:1,ssl:2,ssl:3,ssl:4,ssl:5,ssl:6,ssl:7,ssl:8,ssl:9",
+          "target 'ssl:9': one too many; 8 is the most" },
         { "", "target '': not ssl:HOST:PORT" },
         { "collector:4740", "target 'collector:4740': not ssl:HOST:PORT" },
         { "unix:/x", "target 'unix:/x': not ssl:HOST:PORT" },
@@ -812,9 +883,10 @@ UNIT_MAIN("config",
           UNIT_TEST(test_unknown_keys),
           UNIT_TEST(test_keys_too_long),
           UNIT_TEST(test_limits),
-          UNIT_TEST(test_later),
+          UNIT_TEST(test_token), UNIT_TEST(test_spool),
           UNIT_TEST(test_certificates),
           UNIT_TEST(test_targets),
+          UNIT_TEST(test_several_targets),
           UNIT_TEST(test_target_faults),
           UNIT_TEST(test_rule_defaults),
           UNIT_TEST(test_rule_values),

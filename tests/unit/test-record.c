@@ -109,7 +109,9 @@ test_table(void)
         enum insp_json_object open = INSP_OBJECT_TOP;
 
         CU_ASSERT(shape->n_fields > 0);
-        UNIT_EQ(shape->template_id, i < INSP_SHAPE_APP_IP4 ? 256 + i : 0);
+        UNIT_EQ(shape->template_id,
+                i == INSP_SHAPE_APP_IP4 || i == INSP_SHAPE_APP_IP6 ? 0
+                                                                   : 256 + i);
         for (unsigned int j = 0; j < shape->n_fields; j++) {
             const struct insp_field *f = &shape->fields[j];
 

@@ -11,6 +11,10 @@
  * that a slow reader never blocks the daemon, whatever flags the descriptor
  * has.
  *
+ * A copy of a journal (copy.c) is exact, byte for byte: half a line that a
+ * crash has left is continued, and lines that wait when the file is opened anew
+ * are dropped, to be copied again into the new one.
+ *
  * Once a second the name is looked up: when it is another file by now, or
  * none (logrotate), the file is opened anew.  That needs no signal; the
  * "vlog/reopen" that logrotate's script sends is not in the way.
@@ -28,9 +32,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "block.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "peer.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -42,6 +46,8 @@ VLOG_DEFINE_THIS_MODULE(collector_output);
 struct collector_output {
     char *path; /* NULL: standard output. */
     int fd;
+    bool is_copy;
+    uint64_t opened; /* How often. */
     bool is_regular;
     dev_t device;
     ino_t inode;
@@ -84,7 +90,8 @@ open_file(struct collector_output *o)
     o->is_regular = S_ISREG(s.st_mode);
     o->device = s.st_dev;
     o->inode = s.st_ino;
-    if (o->path && o->is_regular && s.st_size > 0 &&
+    o->opened++;
+    if (!o->is_copy && o->path && o->is_regular && s.st_size > 0 &&
         pread(fd, &last, 1, s.st_size - 1) == 1 && last != '\n') {
         /* Somebody else's half line; ours begin on lines of their own. */
         ignore(write(fd, "\n", 1));
@@ -93,13 +100,14 @@ open_file(struct collector_output *o)
 }
 
 struct collector_output *
-collector_output_open(const char *path, char **why)
+collector_output_open(const char *path, bool is_copy, char **why)
 {
     struct collector_output *o = xzalloc(sizeof *o);
     int error;
 
     o->path = strcmp(path, "-") ? abs_file_name(NULL, path) : NULL;
     o->fd = -1;
+    o->is_copy = is_copy;
     o->buffer = xmalloc(BUFFER_SIZE);
     error = open_file(o);
     if (error) {
@@ -122,13 +130,13 @@ room(const struct collector_output *o)
 bool
 collector_output_has_room(const struct collector_output *o)
 {
-    return room(o) >= COLLECTOR_LINE_MAX + 1;
+    return room(o) >= COLLECTOR_LINE_ROOM;
 }
 
 struct insp_put
 collector_output_begin(struct collector_output *o)
 {
-    if (BUFFER_SIZE - o->end < COLLECTOR_LINE_MAX + 1) {
+    if (BUFFER_SIZE - o->end < COLLECTOR_LINE_ROOM) {
         memmove(o->buffer, o->buffer + o->start, o->end - o->start);
         o->end -= o->start;
         o->start = 0;
@@ -255,6 +263,10 @@ collector_output_reopen(struct collector_output *o)
     } else {
         VLOG_INFO("%s: opened anew", o->path);
         close(old);
+        if (o->is_copy) {
+            o->start = o->end = 0;
+            o->lines_waiting = 0;
+        }
     }
 }
 
@@ -301,6 +313,28 @@ collector_output_wait(struct collector_output *o)
     }
 }
 
+bool
+collector_output_where(const struct collector_output *o,
+                       struct collector_output_where *w)
+{
+    struct stat s;
+
+    if (!o->is_regular || fstat(o->fd, &s)) {
+        memset(w, 0, sizeof *w);
+        return false;
+    }
+    w->device = (uint64_t) s.st_dev;
+    w->inode = (uint64_t) s.st_ino;
+    w->size = (uint64_t) s.st_size;
+    return true;
+}
+
+int
+collector_output_sync(const struct collector_output *o)
+{
+    return o->is_regular && fdatasync(o->fd) ? errno : 0;
+}
+
 void
 collector_output_get_stats(const struct collector_output *o,
                            struct collector_output_stats *s)
@@ -309,6 +343,7 @@ collector_output_get_stats(const struct collector_output *o,
     s->lines = o->lines;
     s->bytes = o->bytes;
     s->waiting = o->end - o->start;
+    s->opened = o->opened;
     s->trouble = o->trouble;
 }
 
@@ -326,7 +361,7 @@ collector_output_close(struct collector_output *o)
                 ignore(poll(&pfd, 1, 50) >= 0);
             }
         }
-        if (o->end > o->start) {
+        if (o->end > o->start && !o->is_copy) {
             VLOG_ERR("%s: %" PRIu64 " lines could not be written any more",
                      o->path ? o->path : "standard output", o->lines_waiting);
         }

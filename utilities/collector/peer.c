@@ -1,17 +1,16 @@
 /* How it works
  * ------------
  *
- *     HANDSHAKE --> UNNAMED --> NAMED
+ *     HANDSHAKE --> UNNAMED --> NAMED --> CLOSING
  *
- * A peer that has finished the handshake has a certificate of ours.  It is
- * NAMED when it has said which sensor it is, in the first options record of
- * IPFIX or in the first line of JSON, and its certificate is for that name;
- * then it is told so (see insp_tls_accept()).  Nothing is written before.
+ * A peer that has finished the handshake has a credential of ours.  It is
+ * NAMED when it has said which sensor it is, in a HELLO, in the first options
+ * record of IPFIX or in the first line of JSON, and its credential is for that
+ * name; then it is told so (see insp_tls_accept()).  Nothing is written
+ * before.
  *
- * Its bytes are read into one buffer; whole messages at its front are turned
- * into lines, one record at a time, and whenever the output has no room the
- * reader stops in the middle of a message and the socket is not read: the
- * kernel's window closes, and the sensor's queue takes what comes.
+ * Who speaks frames is told why it is let go, and has LINGER_MS to read that:
+ * a socket that is closed with bytes unread takes back what it has sent.
  */
 
 #include <config.h>
@@ -21,12 +20,10 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "export/directory.h"
-#include "export/ipfix-read.h"
-#include "export/json-check.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "peer-private.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -34,53 +31,18 @@ VLOG_DEFINE_THIS_MODULE(collector_peer);
 
 /* A flood of strangers must not fill the disk with complaints. */
 static struct vlog_rate_limit refusals = VLOG_RATE_LIMIT_INIT(120, 240);
-static struct vlog_rate_limit closings = VLOG_RATE_LIMIT_INIT(120, 240);
+struct vlog_rate_limit collector_peer_closings =
+    VLOG_RATE_LIMIT_INIT(120, 240);
 
-#define BUFFER_SIZE    (COLLECTOR_LINE_MAX + 1)
 #define HANDSHAKE_MS   10000
-#define MESSAGE_MS     30000 /* From its first byte to its last. */
+#define LINGER_MS      2000
 #define IDENTITIES     16384
 #define READS_PER_TURN 8
-
-enum state {
-    HANDSHAKE,
-    UNNAMED,
-    NAMED
-};
-enum format {
-    UNKNOWN,
-    IPFIX,
-    JSON
-};
-
-struct collector_peer {
-    const struct collector_peer_config *config;
-    char *address;
-    char *shown; /* The sensor's name, fit for the log. */
-    struct insp_tls *tls;
-    enum state state;
-    enum format format;
-    bool want_write;
-    bool pending;           /* Something may be left to do that
-                                         * the socket does not know of. */
-    long long int deadline; /* Of the state, or the message. */
-    long long int since_ms;
-    struct collector_sensor *sensor;
-    uint64_t records;
-    uint64_t lost;
-
-    uint8_t *buffer; /* BUFFER_SIZE. */
-    size_t n;
-    size_t message_size; /* Being read by the reader; or 0. */
-    struct insp_ipfix_reader *reader;
-    struct insp_directory *directory;
-    uint64_t wire_counted;
-};
 
 struct collector_peer *
 collector_peer_create(const struct collector_peer_config *config,
                       struct insp_tls_context *context, int fd,
-                      const char *address)
+                      const char *address, const char *expected)
 {
     struct insp_tls *tls = insp_tls_create(context, fd, NULL);
     struct collector_peer *p;
@@ -91,7 +53,10 @@ collector_peer_create(const struct collector_peer_config *config,
     p = xzalloc(sizeof *p);
     p->config = config;
     p->address = xstrdup(address);
+    p->expected = xstrdup(expected ? expected : "");
+    p->is_dialled = expected != NULL;
     p->tls = tls;
+    p->lag_ms = -1;
     p->since_ms = time_wall_msec();
     p->deadline = time_msec() + HANDSHAKE_MS;
     return p;
@@ -107,254 +72,144 @@ printable(const char *name)
     return ds_steal_cstr(&s);
 }
 
-static enum collector_peer_end refuse(struct collector_peer *p,
-                                      const char *format, ...)
-    OVS_PRINTF_FORMAT(2, 3);
-
-static enum collector_peer_end
-refuse(struct collector_peer *p, const char *format, ...)
+enum collector_peer_end
+collector_peer_refuse(struct collector_peer *p, const char *format, ...)
 {
+    enum collector_peer_end end;
+    const char *why = p->why;
     va_list args;
-    char *why;
 
     va_start(args, format);
-    why = xvasprintf(format, args);
+    vsnprintf(p->why, sizeof p->why, format, args);
     va_end(args);
-    if (p->state == NAMED) {
-        VLOG_WARN_RL(&closings, "%s: sensor '%s' is cut off: %s", p->address,
-                     p->shown, why);
+    if (p->state == PEER_NAMED) {
+        VLOG_WARN_RL(&collector_peer_closings,
+                     "%s: sensor '%s' is cut off: %s", p->address, p->shown,
+                     why);
     } else {
         VLOG_WARN_RL(&refusals, "%s: refused: %s", p->address, why);
     }
-    free(why);
-    return p->state == NAMED ? PEER_CLOSED : PEER_REFUSED;
+    end = p->state == PEER_NAMED ? PEER_CLOSED : PEER_REFUSED;
+    if (p->has_frames) {
+        p->n_acks = 0;
+        collector_peer_put_close(p, why);
+        if (collector_peer_flush(p)) {
+            p->state = PEER_CLOSING;
+            p->end_as = end;
+            p->deadline = time_msec() + LINGER_MS;
+            p->pending = false;
+        }
+    }
+    return end;
 }
 
 static enum collector_peer_end
 tls_ended(struct collector_peer *p)
 {
-    if (p->state != NAMED) {
-        return refuse(p, "%s%s", insp_tls_error(p->tls),
-                      p->state == UNNAMED ? " before it said who it is" : "");
+    p->has_frames = false; /* Nobody is there to be told. */
+    if (p->state != PEER_NAMED) {
+        return collector_peer_refuse(
+            p, "%s%s", insp_tls_error(p->tls),
+            p->state == PEER_UNNAMED ? " before it said who it is" : "");
     }
-    VLOG_INFO_RL(&closings, "%s: sensor '%s' disconnected: %s", p->address,
-                 p->shown, insp_tls_error(p->tls));
+    VLOG_INFO_RL(&collector_peer_closings, "%s: sensor '%s' disconnected: %s",
+                 p->address, p->shown, insp_tls_error(p->tls));
+    ovs_strlcpy(p->why, insp_tls_error(p->tls), sizeof p->why);
     return PEER_CLOSED;
 }
 
-/* The peer says that it is sensor 'name'. */
+/* Its name is known and its own. */
 static enum collector_peer_end
-take_name(struct collector_peer *p, const char *name)
+let_in(struct collector_peer *p, const char *name, const char *shown)
+{
+    char protocol[64], subject[256];
+
+    p->sensor = collector_sensors_find(name);
+    if (!p->sensor) {
+        return collector_peer_refuse(p, "too many sensors");
+    }
+    insp_tls_get_protocol(p->tls, protocol, sizeof protocol);
+    insp_tls_get_peer(p->tls, subject, sizeof subject);
+    VLOG_INFO_RL(&collector_peer_closings,
+                 "%s: sensor '%s' connected, %s, %s%s", p->address, shown,
+                 protocol, subject, p->has_frames ? ", acknowledged" : "");
+    p->state = PEER_NAMED;
+    p->shown = xstrdup(shown);
+    p->sensor->n_connected++;
+    p->sensor->connects++;
+    insp_tls_accept(p->tls);
+    return PEER_ALIVE;
+}
+
+enum collector_peer_end
+collector_peer_take_name(struct collector_peer *p, const char *name)
 {
     enum collector_peer_end end = PEER_ALIVE;
+    char subject[256];
     char *shown;
 
-    if (p->state == NAMED && !strcmp(p->sensor->name, name)) {
+    if (p->state == PEER_NAMED && !strcmp(p->sensor->name, name)) {
         return PEER_ALIVE;
     }
     shown = printable(name);
-    if (p->state == NAMED) {
-        end = refuse(p, "it calls itself '%s' now", shown);
+    insp_tls_get_peer(p->tls, subject, sizeof subject);
+    if (p->state == PEER_NAMED) {
+        end = collector_peer_refuse(p, "it calls itself '%s' now", shown);
     } else if (!name[0]) {
-        end = refuse(p, "it has no sensor name");
-    } else if (!p->config->any_name && !insp_tls_peer_is(p->tls, name)) {
-        char subject[256];
-
-        insp_tls_get_peer(p->tls, subject, sizeof subject);
-        end = refuse(p,
-                     "it calls itself sensor '%s', but its certificate "
-                     "(%s) is not for that name",
-                     shown, subject);
+        end = collector_peer_refuse(p, "it has no sensor name");
+    } else if (insp_tls_token(p->tls)
+                   ? !insp_tls_peer_is(p->tls, name)
+                   : !p->config->any_name && !insp_tls_peer_is(p->tls, name)) {
+        end = collector_peer_refuse(
+            p,
+            "it calls itself sensor '%s', but its %s (%s) is "
+            "not for that name",
+            shown, insp_tls_token(p->tls) ? "token" : "certificate", subject);
+    } else if (p->expected[0] && strcmp(p->expected, name)) {
+        end = collector_peer_refuse(p, "it is sensor '%s', and not '%s'",
+                                    shown, p->expected);
     } else {
-        p->sensor = p->config->find_sensor(name);
-        if (!p->sensor) {
-            end = refuse(p, "too many sensors");
-        } else {
-            char protocol[64];
-
-            insp_tls_get_protocol(p->tls, protocol, sizeof protocol);
-            VLOG_INFO_RL(&closings, "%s: sensor '%s' connected, %s",
-                         p->address, shown, protocol);
-            p->state = NAMED;
-            p->shown = xstrdup(shown);
-            p->sensor->n_connected++;
-            p->sensor->connects++;
-            insp_tls_accept(p->tls);
-        }
+        end = let_in(p, name, shown);
     }
     free(shown);
     return end;
 }
 
-static void
-count_record(struct collector_peer *p)
+static enum collector_peer_end
+read_stream(struct collector_peer *p, struct collector_sink *sink)
 {
-    p->records++;
-    p->sensor->records++;
-    p->sensor->last_ms = time_wall_msec();
+    enum collector_peer_end end;
+    size_t taken;
+
+    if (p->has_frames) {
+        return collector_peer_read_frames(p, sink);
+    }
+    end = collector_peer_read_records(p, p->buffer, p->n, sink, &taken);
+    p->n -= taken;
+    memmove(p->buffer, p->buffer + taken, p->n);
+    return end;
 }
 
-/* IPFIX. */
-
-static void
-write_record(struct collector_peer *p, const struct insp_record *r,
-             struct collector_output *output)
+static bool
+is_reading(const struct collector_peer *p)
 {
-    const uint32_t *ids = insp_record_port_ids(r);
-    const struct insp_port *ports[2] = { NULL, NULL };
-    struct insp_put put = collector_output_begin(output);
-
-    for (unsigned int i = 0; ids && i < 2; i++) {
-        struct insp_identity *e = insp_directory_find(p->directory, ids[i]);
-
-        ports[i] = e ? &e->port : NULL;
-    }
-    if (insp_json_put(&put, p->sensor->name, r, ports)) {
-        collector_output_commit(output, &put);
-    }
-    count_record(p);
+    return p->state == PEER_UNNAMED || p->state == PEER_NAMED;
 }
 
 static enum collector_peer_end
-read_item(struct collector_peer *p, enum insp_ipfix_got got,
-          const struct insp_ipfix_item *item, struct collector_output *output)
+receive(struct collector_peer *p, struct collector_sink *sink)
 {
-    switch (got) {
-    case INSP_IPFIX_EXPORTER: return take_name(p, item->exporter.sensor);
-    case INSP_IPFIX_FAULT: return refuse(p, "%s", insp_ipfix_fault(p->reader));
-    case INSP_IPFIX_PORT:
-    case INSP_IPFIX_PORT_GONE:
-    case INSP_IPFIX_RECORD:
-        if (p->state != NAMED) {
-            return refuse(p, "it sends records before its sensor name");
-        } else if (got == INSP_IPFIX_RECORD) {
-            write_record(p, &item->record, output);
-        } else if (got == INSP_IPFIX_PORT) {
-            ignore(insp_directory_add(p->directory, &item->port));
-        } else {
-            insp_directory_gone(p->directory, item->record.port_id);
-            ignore(insp_directory_reap(p->directory));
-        }
-        break;
-    case INSP_IPFIX_END: break;
-    }
-    return PEER_ALIVE;
-}
+    enum collector_peer_end end = read_stream(p, sink);
 
-static void
-drop_front(struct collector_peer *p, size_t size)
-{
-    p->n -= size;
-    memmove(p->buffer, p->buffer + size, p->n);
-}
-
-/* Reads whole messages while the output has room. */
-static enum collector_peer_end
-read_ipfix(struct collector_peer *p, struct collector_output *output)
-{
-    for (;;) {
-        struct insp_ipfix_item item;
-        size_t size;
-
-        if (!p->message_size) {
-            switch (insp_ipfix_frame(p->buffer, p->n, &size)) {
-            case INSP_IPFIX_WHOLE: break;
-            case INSP_IPFIX_PART: return PEER_ALIVE;
-            case INSP_IPFIX_ALIEN:
-                return refuse(p, "neither IPFIX nor JSON lines");
-            }
-            if (!insp_ipfix_read(p->reader, p->buffer, size)) {
-                return refuse(p, "%s", insp_ipfix_fault(p->reader));
-            }
-            p->message_size = size;
-        }
-        for (;;) {
-            enum insp_ipfix_got got;
-            enum collector_peer_end end;
-
-            if (!collector_output_has_room(output)) {
-                p->pending = true;
-                return PEER_ALIVE;
-            }
-            got = insp_ipfix_next(p->reader, &item);
-            if (got == INSP_IPFIX_END) {
-                break;
-            }
-            end = read_item(p, got, &item, output);
-            if (end != PEER_ALIVE) {
-                return end;
-            }
-        }
-        drop_front(p, p->message_size);
-        p->message_size = 0;
-        p->deadline = 0;
-    }
-}
-
-/* JSON. */
-
-static enum collector_peer_end
-read_json(struct collector_peer *p, struct collector_output *output)
-{
-    uint8_t *at = p->buffer, *end = p->buffer + p->n, *newline;
-    enum collector_peer_end state = PEER_ALIVE;
-
-    while (state == PEER_ALIVE &&
-           (newline = memchr(at, '\n', (size_t) (end - at)))) {
-        size_t size = (size_t) (newline - at);
-        struct insp_json_line line;
-        const char *wrong;
-
-        if (!collector_output_has_room(output)) {
-            p->pending = true;
-            break;
-        }
-        wrong = insp_json_check((const char *) at, size, &line);
-        state = wrong ? refuse(p, "a line that is no JSON: %s", wrong)
-                      : take_name(p, line.sensor);
-        if (state == PEER_ALIVE) {
-            struct insp_put put = collector_output_begin(output);
-
-            insp_put_bytes(&put, at, size + 1);
-            collector_output_commit(output, &put);
-            count_record(p);
-            p->deadline = 0;
-        }
-        at = newline + 1;
-    }
-    drop_front(p, (size_t) (at - p->buffer));
-    if (state == PEER_ALIVE && p->n >= COLLECTOR_LINE_MAX && !p->pending) {
-        state = refuse(p, "a line longer than %d bytes", COLLECTOR_LINE_MAX);
-    }
-    return state;
-}
-
-static enum collector_peer_end
-read_records(struct collector_peer *p, struct collector_output *output)
-{
-    if (!p->n) {
-        return PEER_ALIVE;
-    }
-    if (p->format == UNKNOWN) {
-        p->format = p->buffer[0] == '{' ? JSON : IPFIX;
-    }
-    return p->format == JSON ? read_json(p, output) : read_ipfix(p, output);
-}
-
-static enum collector_peer_end
-receive(struct collector_peer *p, struct collector_output *output)
-{
-    enum collector_peer_end end = read_records(p, output);
-
-    for (unsigned int i = 0; end == PEER_ALIVE; i++) {
+    for (unsigned int i = 0; end == PEER_ALIVE && is_reading(p); i++) {
         size_t n;
 
         if (p->pending || i >= READS_PER_TURN) {
             p->pending = true;
             return PEER_ALIVE;
         }
-        switch (
-            insp_tls_read(p->tls, p->buffer + p->n, BUFFER_SIZE - p->n, &n)) {
+        switch (insp_tls_read(p->tls, p->buffer + p->n,
+                              PEER_BUFFER_SIZE - p->n, &n)) {
         case INSP_TLS_OK: break;
         case INSP_TLS_WANT_READ: return PEER_ALIVE;
         case INSP_TLS_WANT_WRITE: p->want_write = true; return PEER_ALIVE;
@@ -362,9 +217,9 @@ receive(struct collector_peer *p, struct collector_output *output)
         case INSP_TLS_FAILED: return tls_ended(p);
         }
         p->n += n;
-        end = read_records(p, output);
+        end = read_stream(p, sink);
         if (p->n && !p->deadline) {
-            p->deadline = time_msec() + MESSAGE_MS;
+            p->deadline = time_msec() + PEER_MESSAGE_MS;
         }
     }
     return end;
@@ -375,12 +230,14 @@ handshake(struct collector_peer *p)
 {
     switch (insp_tls_handshake(p->tls)) {
     case INSP_TLS_OK:
-        p->state = UNNAMED;
-        p->deadline = 0; /* It may have nothing to say yet. */
-        p->buffer = xmalloc(BUFFER_SIZE);
+        p->state = PEER_UNNAMED;
+        p->has_frames = !strcmp(insp_tls_alpn(p->tls), INSP_FRAME_ALPN);
+        /* Without frames it may have nothing to say yet. */
+        p->deadline = p->has_frames ? time_msec() + INSP_FRAME_FIRST_MS : 0;
+        p->buffer = xmalloc(PEER_BUFFER_SIZE);
         if (insp_ipfix_reader_create(&p->reader) ||
             insp_directory_create(IDENTITIES, &p->directory)) {
-            return refuse(p, "out of memory");
+            return collector_peer_refuse(p, "out of memory");
         }
         return PEER_ALIVE;
     case INSP_TLS_WANT_READ: return PEER_ALIVE;
@@ -389,6 +246,26 @@ handshake(struct collector_peer *p)
     case INSP_TLS_FAILED: break;
     }
     return tls_ended(p);
+}
+
+/* Lets it read why: until it closes, or takes too long. */
+static enum collector_peer_end
+linger(struct collector_peer *p)
+{
+    bool is_open = collector_peer_flush(p) && time_msec() < p->deadline;
+
+    for (unsigned int i = 0; is_open && i < READS_PER_TURN; i++) {
+        size_t n;
+
+        switch (insp_tls_read(p->tls, p->buffer, PEER_BUFFER_SIZE, &n)) {
+        case INSP_TLS_OK: break;
+        case INSP_TLS_WANT_READ:
+        case INSP_TLS_WANT_WRITE: return PEER_ALIVE;
+        case INSP_TLS_CLOSED:
+        case INSP_TLS_FAILED: is_open = false; break;
+        }
+    }
+    return is_open ? PEER_ALIVE : p->end_as;
 }
 
 static void
@@ -405,50 +282,102 @@ count_wire(struct collector_peer *p)
     }
 }
 
+static enum collector_peer_end
+too_late(struct collector_peer *p)
+{
+    if (p->state == PEER_HANDSHAKE) {
+        return collector_peer_refuse(p, "no TLS handshake in %d s",
+                                     HANDSHAKE_MS / 1000);
+    } else if (p->has_frames && !p->has_said_hello) {
+        return collector_peer_refuse(p, "no HELLO in %d s",
+                                     INSP_FRAME_FIRST_MS / 1000);
+    }
+    return collector_peer_refuse(p, "a message did not end in %d s",
+                                 PEER_MESSAGE_MS / 1000);
+}
+
+/* It is we who do not read. */
+static bool
+is_blocked(const struct collector_peer *p, const struct collector_sink *sink)
+{
+    return p->pending &&
+           (!collector_sink_has_room(sink) || p->n_acks >= PEER_ACKS_MAX);
+}
+
 enum collector_peer_end
-collector_peer_run(struct collector_peer *p, struct collector_output *output)
+collector_peer_run(struct collector_peer *p, struct collector_sink *sink)
 {
     enum collector_peer_end end = PEER_ALIVE;
-    bool was_blocked = p->pending && !collector_output_has_room(output);
 
-    if (was_blocked) {
-        /* It is we who do not read: no time runs against the peer. */
+    if (p->state == PEER_CLOSING) {
+        p->want_write = false;
+        return linger(p);
+    } else if (is_blocked(p, sink)) {
+        /* No time runs against the peer. */
         if (p->deadline) {
-            p->deadline = time_msec() + MESSAGE_MS;
+            p->deadline = time_msec() + PEER_MESSAGE_MS;
         }
         return PEER_ALIVE;
     }
     p->want_write = p->pending = false;
-    if (p->state == HANDSHAKE) {
+    if (p->state == PEER_HANDSHAKE) {
         end = handshake(p);
     }
-    if (end == PEER_ALIVE && p->state != HANDSHAKE) {
-        end = receive(p, output);
+    if (end == PEER_ALIVE && is_reading(p)) {
+        end = receive(p, sink);
         count_wire(p);
+        p->stream = NULL;
     }
-    if (end == PEER_ALIVE && p->deadline && !p->pending &&
-        time_msec() >= p->deadline) {
-        end = p->state == HANDSHAKE
-                  ? refuse(p, "no TLS handshake in %d s", HANDSHAKE_MS / 1000)
-                  : refuse(p, "a message did not end in %d s",
-                           MESSAGE_MS / 1000);
+    if (end == PEER_ALIVE && !collector_peer_flush(p)) {
+        end = tls_ended(p);
     }
-    return end;
+    if (end == PEER_ALIVE && p->state != PEER_CLOSING && p->deadline &&
+        !p->pending && time_msec() >= p->deadline) {
+        end = too_late(p);
+    }
+    return p->state == PEER_CLOSING ? PEER_ALIVE : end;
 }
 
 void
 collector_peer_wait(struct collector_peer *p,
-                    const struct collector_output *output)
+                    const struct collector_sink *sink)
 {
-    if (p->pending) {
-        if (collector_output_has_room(output)) {
-            poll_immediate_wake();
-        }
-        return;
+    bool is_ready = p->pending && !is_blocked(p, sink);
+
+    if (is_ready) {
+        poll_immediate_wake();
+    } else if (!p->pending || p->want_write) {
+        poll_fd_wait(insp_tls_fd(p->tls), (p->pending ? 0 : POLLIN) |
+                                              (p->want_write ? POLLOUT : 0));
     }
-    poll_fd_wait(insp_tls_fd(p->tls), POLLIN | (p->want_write ? POLLOUT : 0));
-    if (p->deadline) {
+    if (p->deadline && !p->pending) {
         poll_timer_wait_until(p->deadline);
+    }
+}
+
+void
+collector_peer_recheck(struct collector_peer *p,
+                       const struct insp_tls_context *context)
+{
+    char why[512];
+
+    if (is_reading(p) && !insp_tls_recheck(p->tls, context, why, sizeof why)) {
+        enum collector_peer_end end = collector_peer_refuse(p, "%s", why);
+
+        if (p->state != PEER_CLOSING) {
+            p->state = PEER_CLOSING;
+            p->end_as = end;
+            p->deadline = time_msec();
+        }
+    }
+}
+
+void
+collector_peer_bye(struct collector_peer *p, const char *why)
+{
+    if (p->has_frames && is_reading(p)) {
+        collector_peer_put_close(p, why);
+        ignore(collector_peer_flush(p));
     }
 }
 
@@ -458,16 +387,22 @@ collector_peer_sensor(const struct collector_peer *p)
     return p->sensor;
 }
 
+const char *
+collector_peer_why(const struct collector_peer *p)
+{
+    return p->why;
+}
+
 bool
 collector_peer_is_accepted(const struct collector_peer *p)
 {
-    return p->state == NAMED;
+    return p->sensor != NULL;
 }
 
 bool
 collector_peer_is_stranger(const struct collector_peer *p)
 {
-    return p->state == HANDSHAKE;
+    return p->state == PEER_HANDSHAKE;
 }
 
 void
@@ -478,12 +413,22 @@ collector_peer_get_stats(const struct collector_peer *p,
 
     s->address = p->address;
     s->format = formats[p->format];
+    s->uplink = p->uplink;
+    s->incarnation = p->incarnation;
+    s->is_dialled = p->is_dialled;
     insp_tls_get_protocol(p->tls, s->protocol, sizeof s->protocol);
     insp_tls_get_peer(p->tls, s->subject, sizeof s->subject);
+    s->expires = p->state == PEER_HANDSHAKE ? 0 : insp_tls_peer_expiry(p->tls);
     s->since_ms = p->since_ms;
     s->records = p->records;
+    s->duplicates = p->duplicates;
+    s->unacknowledged = 0;
+    for (size_t i = 0; i < p->n_acks; i++) {
+        s->unacknowledged += p->acks[i].run.count;
+    }
     s->bytes = insp_tls_received(p->tls);
     s->lost = p->lost;
+    s->lag_ms = p->lag_ms;
 }
 
 void
@@ -498,6 +443,7 @@ collector_peer_destroy(struct collector_peer *p)
         insp_directory_destroy(p->directory);
         free(p->buffer);
         free(p->address);
+        free(p->expected);
         free(p->shown);
         free(p);
     }

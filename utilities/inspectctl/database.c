@@ -97,6 +97,11 @@ db_monitor(void)
     monitor_table(&ovsrec_table_inspect_rule);
     monitor_table(&ovsrec_table_inspect_function);
     monitor_table(&ovsrec_table_inspect_address_set);
+    ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_external_ids);
+    ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_ssl);
+    ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_private_key);
+    ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_certificate);
+    ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_ca_cert);
     db_wait(&seqno);
 }
 

@@ -112,6 +112,7 @@ struct kind {
 extern const struct kind kind_rule;
 extern const struct kind kind_function;
 extern const struct kind kind_set;
+extern const struct kind kind_uplink;
 
 /* NULL: no such column. */
 const struct ovsdb_idl_column *kind_column(const struct kind *,
@@ -191,6 +192,13 @@ void command_add_set(int argc, char *argv[]);
 void command_del_set(int argc, char *argv[]);
 void command_change_set(int argc, char *argv[]);
 void command_sets(int argc, char *argv[]);
+
+/* uplinks.c, uplink-test.c */
+const struct ovsrec_inspect_uplink *find_uplink(const char *name);
+void command_add_uplink(int argc, char *argv[]);
+void command_del_uplink(int argc, char *argv[]);
+void command_token(int argc, char *argv[]);
+void command_uplink_test(int argc, char *argv[]);
 
 /* generic.c: list, set, create, ... */
 void generic_init(void);

@@ -152,6 +152,29 @@ usage_of_functions(void)
 }
 
 static void
+usage_of_uplinks(void)
+{
+    printf("\
+  add-uplink INSPECTOR NAME target=TARGET [KEY=VALUE]...\n\
+                            send records of INSPECTOR to a collector\n\
+    target=TARGET[,TARGET]...  ssl:HOST[:PORT], in the order of trying; or\n\
+                            pssl:[PORT][:ADDRESS], where it dials\n\
+    format=ipfix|json       in this encoding\n\
+    private_key=FILE certificate=FILE ca_cert=FILE\n\
+                            with these (default: table SSL)\n\
+    crl_file=FILE           certificates that have been revoked\n\
+    bootstrap_ca_cert       take the collector's CA on first sight\n\
+    token_file=FILE         or with a push token instead (see token)\n\
+    spool_dir=DIR spool_max_bytes=N\n\
+                            what memory has no room for goes to disk\n\
+    max_backoff=MS inactivity_probe=MS\n\
+  del-uplink INSPECTOR NAME\n\
+  token FILE [IDENTITY]     make a push token and write it to FILE, for its\n\
+                            owner only (default: the switch's system-id)\n\
+\n");
+}
+
+static void
 usage_of_looking(void)
 {
     printf("\
@@ -174,6 +197,8 @@ INSPECTOR):\n\
                             first\n\
   stats                     every counter\n\
   uplinks                   connections to collectors\n\
+  uplink-test NAME          dial from here as the uplink does, and say what\n\
+                            is wrong (no --json)\n\
   coverage                  VM ports: what of their traffic is inspected\n\
   flush                     end all connections and report them\n");
 }
@@ -186,6 +211,7 @@ usage(void)
 usage: %s [OPTIONS] COMMAND [ARG...]\n\
 \n", program_name, program_name);
     usage_of_changes();
+    usage_of_uplinks();
     usage_of_functions();
     usage_of_looking();
     printf("\
@@ -247,6 +273,14 @@ static const struct command {
       true, command_change_set },
     { "del-address", 2, INT_MAX, "the name of a set and addresses",
       "if-exists no-wait", true, command_change_set },
+    { "add-uplink", 2, INT_MAX, "an inspector, a name and KEY=VALUE...",
+      "may-exist replace no-wait", true, command_add_uplink },
+    { "del-uplink", 2, 2, "an inspector and the name of an uplink",
+      "if-exists no-wait", true, command_del_uplink },
+    { "token", 1, 2, "a file, and perhaps an identity", "replace", false,
+      command_token },
+    { "uplink-test", 1, 1, "the name of an uplink", "", false,
+      command_uplink_test },
     { "rules", 0, 1, NULL, "json", false, command_rules },
     { "functions", 0, 1, NULL, "json", false, command_functions },
     { "sets", 0, 1, "the name of a set, or nothing", "json", false,

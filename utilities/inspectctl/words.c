@@ -69,6 +69,41 @@ check_set(const struct insp_setting *settings, size_t n,
     return ok;
 }
 
+/* Keys that are not set may be in the switch's table SSL. */
+static bool
+check_uplink(const struct insp_setting *settings, size_t n,
+             struct insp_faults *faults)
+{
+    static const char *const keys[] = { "private_key", "certificate",
+                                        "ca_cert", "token_file" };
+    struct insp_config_uplink *result = xmalloc(sizeof *result);
+    struct insp_setting *all = xcalloc(n + ARRAY_SIZE(keys), sizeof *all);
+    struct insp_faults warnings;
+    bool set[ARRAY_SIZE(keys)];
+    size_t n_all = n;
+    bool ok;
+
+    if (n) {
+        memcpy(all, settings, n * sizeof *all);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        set[i] = false;
+        for (size_t j = 0; j < n; j++) {
+            set[i] |= !strcmp(settings[j].key, keys[i]);
+        }
+    }
+    for (size_t i = 0; i < 3 && !set[3]; i++) {
+        if (!set[i]) {
+            all[n_all++] = (struct insp_setting) { keys[i], "/" };
+        }
+    }
+    insp_faults_init(&warnings);
+    ok = insp_config_uplink_parse(all, n_all, result, faults, &warnings);
+    free(all);
+    free(result);
+    return ok;
+}
+
 static const char *const function_aliases[][2] = {
     { "input", "input_port" },
     { "output", "output_port" },
@@ -87,6 +122,11 @@ const struct kind kind_function = {
 const struct kind kind_set = {
     "set", &ovsrec_table_inspect_address_set, insp_config_set_key, check_set,
     no_aliases,
+};
+
+const struct kind kind_uplink = {
+    "uplink", &ovsrec_table_inspect_uplink, insp_config_uplink_key,
+    check_uplink, no_aliases,
 };
 
 /* Columns. */

@@ -174,9 +174,7 @@ set_uplink(const char *target)
     struct insp_faults faults;
 
     insp_faults_init(&faults);
-    if (!insp_config_target(target, 4740, options->uplink.host,
-                            sizeof options->uplink.host, &options->uplink.port,
-                            &faults)) {
+    if (!insp_config_targets(target, 4740, &options->uplink, &faults)) {
         probe_usage_error("--uplink: %s", faults.text);
     }
     snprintf(options->uplink.name, sizeof options->uplink.name, "%.63s",

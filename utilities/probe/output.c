@@ -155,6 +155,7 @@ kind_of(const struct insp_record *record)
     case INSP_RECORD_LOSS:
     case INSP_RECORD_PORT:
     case INSP_RECORD_PORT_GONE:
+    case INSP_RECORD_RESTART:
     case INSP_N_RECORD_TYPES: break;
     }
     return N_KINDS;
@@ -236,19 +237,26 @@ uplink_status(const struct probe_output *o)
     return status;
 }
 
-/* Waits until no more than 'n' records are queued. */
+static uint64_t
+waiting(const struct insp_uplink_status *status)
+{
+    return status->queued + status->unacknowledged;
+}
+
+/* Waits until no more than 'n' records are queued or unacknowledged. */
 static void
 wait_for_uplink(struct probe_output *o, uint64_t n)
 {
     struct insp_uplink_status status = uplink_status(o);
     uint64_t until = clock_ns(o) + PATIENCE_NS;
-    uint64_t sent = status.sent;
+    uint64_t through = status.sent + status.acknowledged;
 
-    while ((status.queued > n || insp_ring_count(o->ring)) && !o->error[0]) {
+    while ((waiting(&status) > n || insp_ring_count(o->ring)) &&
+           !o->error[0]) {
         insp_drain_turn(o->drain, 50);
         status = uplink_status(o);
-        if (status.sent != sent) {
-            sent = status.sent;
+        if (status.sent + status.acknowledged != through) {
+            through = status.sent + status.acknowledged;
             until = clock_ns(o) + PATIENCE_NS;
         }
         if (clock_ns(o) > until) {
@@ -268,8 +276,12 @@ put_to_uplink(struct probe_output *o, struct insp_record *record)
     if (!to || ++o->n_since >= CHECK_EVERY) {
         o->n_since = 0;
         insp_drain_turn(o->drain, 0);
-        if (o->may_wait && uplink_status(o).queued > o->queue_limit / 2) {
-            wait_for_uplink(o, o->queue_limit / 4);
+        if (o->may_wait) {
+            struct insp_uplink_status status = uplink_status(o);
+
+            if (waiting(&status) > o->queue_limit / 2) {
+                wait_for_uplink(o, o->queue_limit / 4);
+            }
         }
         to = insp_ring_reserve(o->ring);
     }

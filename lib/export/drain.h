@@ -83,7 +83,7 @@ struct insp_uplink_status {
                                          * "connecting", "handshake",
                                          * "active". */
     uint64_t since_ns;                  /* Wall clock; of the state. */
-    char last_error[256];
+    char last_error[384];
     char target[300];                   /* That it is at. */
     char peer[256];                     /* Subject of its certificate. */
     char protocol[64];                  /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */

@@ -129,7 +129,7 @@ struct insp_uplink {
     uint32_t backoff_ms;
     uint64_t wire_before; /* Of connections that are closed. */
     uint64_t connects;
-    char last_error[256];
+    char last_error[384];
     char peer[256];
     char protocol[64];
 };

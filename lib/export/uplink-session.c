@@ -300,7 +300,7 @@ static void
 check_files(struct insp_uplink *u, uint64_t now)
 {
     bool had = u->context != NULL;
-    char why[256];
+    char why[384];
 
     switch (renew(u)) {
     case INSP_TLS_SAME: return;

@@ -53,7 +53,7 @@ report_restart(struct insp_uplink *u, const struct insp_watermark_values *was,
         .inspector = u->config.n_inspectors ? u->config.inspectors[0] : 0,
         .time_ns = wall,
         .restart = {
-            .lost = lost_in_crash(was, counts->recovered),
+            .lost = lost_in_crash(was, counts->recovered - counts->again),
             .recovered = counts->recovered,
             .since_ns = was->report_ns ? was->report_ns : was->time_ns,
             .last_ns = was->time_ns,

@@ -8,8 +8,11 @@
                      [--atleast N] [--wait SECONDS]
         How many records fulfil EXPR, or EXPR of each.  Names in it are the
         keys of a record, with dots for levels: 'proto == "TCP" and
-        flow.pkts_toserver > 3'; what is not there is None.  Exits 1 when
-        there are fewer than --atleast (default 1, --wait: until then).
+        flow.pkts_toserver > 3'; what is not there is None.  Records of
+        services that were seen (event_type "listener") come beside those of
+        the connection that showed them, so they count only where EXPR has
+        the word.  Exits 1 when there are fewer than --atleast (default 1,
+        --wait: until then).
     records.py pairs FILE [--inspector N] [--limit N]
         Who talked to whom: a table by VM name and service.
     records.py watch FILE [--inspector N] [--stop FILE]
@@ -108,12 +111,15 @@ def expression(text):
 
 def do_query(args):
     where = expression(args.where)
+    listeners = 'listener' in args.where
     show = expression(args.print) if args.print else None
     reader = Reader(args.file)
     ends = time.monotonic() + args.wait
     n = 0
     while True:
         for r in of_inspector(reader.take(), args.inspector):
+            if r.get('event_type') == 'listener' and not listeners:
+                continue
             r = names(r)
             try:
                 if not eval(where, {}, r):

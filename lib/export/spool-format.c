@@ -203,7 +203,7 @@ insp_spool_head_parse(const void *bytes, size_t n, struct insp_spool_head *h,
 {
     struct insp_cursor c = insp_cursor(bytes, n), value;
     uint16_t version = insp_cursor_be16(&c);
-    const uint8_t *start = bytes, *at;
+    const uint8_t *start = bytes;
 
     *size = insp_cursor_be16(&c);
     if (c.failed) {
@@ -215,8 +215,8 @@ insp_spool_head_parse(const void *bytes, size_t n, struct insp_spool_head *h,
         return INSP_SPOOL_PART;
     }
     value = insp_cursor(start, *size - CRC_SIZE);
-    at = insp_cursor_take(&value, VALUE_OFFSET);
-    if (memcmp(at + MARK_OFFSET, mark, sizeof mark) ||
+    insp_cursor_skip(&value, VALUE_OFFSET);
+    if (memcmp(start + MARK_OFFSET, mark, sizeof mark) ||
         insp_cursor_be32(&value) != MAGIC ||
         insp_be32(start + *size - CRC_SIZE) !=
             insp_crc32c(0, start, *size - CRC_SIZE)) {

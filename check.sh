@@ -7,23 +7,28 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$top/build-aux/build.sh"
 
 # In the order they run: what fails soonest first.
-SUITES="static unit fuzz pcap asan tsan inspect ovs system"
+SUITES="static unit fuzz pcap bench asan tsan inspect ovs system"
+# Only when they are named.
+MORE="dpdk"
 
 usage() {
     cat <<END
 check.sh: build ovs-ext and run its tests
 usage: ./check.sh [OPTION]... [SUITE]...
 
-Suites (all of them unless some are named):
+Suites (all of them but the last unless some are named):
   static    layers, signs, columns, the distribution is complete
   unit      CUnit, a program a room
   fuzz      the corpus of every fuzz target
   pcap      what the probe says of captures
+  bench     how many instructions a packet takes, against what it took
   asan      unit, fuzz and pcap under the address and undefined sanitizers
   tsan      unit and fuzz under the thread sanitizer
   inspect   the action in Open vSwitch's own testsuite (no root)
   ovs       Open vSwitch's tests of what the extension touches
   system    network namespaces, real traffic (root)
+  dpdk      a second build, on DPDK, with vhost-user guests (root; its first
+            run takes some minutes more)
 
   --all-ovs        all of Open vSwitch's own tests, most of an hour
   --build-dir=DIR  default: _build
@@ -52,8 +57,8 @@ while test $# -gt 0; do
     -h | --help) usage; exit 0 ;;
     -*) STATUS=2 die "$1: no such option; try --help" ;;
     *)
-        [[ " $SUITES " == *" $1 "* ]] ||
-            STATUS=2 die "$1: no such suite; there are: $SUITES"
+        [[ " $SUITES $MORE " == *" $1 "* ]] ||
+            STATUS=2 die "$1: no such suite; there are: $SUITES $MORE"
         wanted="$wanted $1"
         ;;
     esac
@@ -67,23 +72,51 @@ mkdir -p "$build" || die "$build: cannot be made"
 OVSEXT_LOG=$build/packages.log ovsext_install build run test || exit 1
 PREFIX=$build/prefix
 export PREFIX
-if test $build_it = yes; then
-    ovsext_build "$PREFIX" "$build" || die "the build failed; see above"
+if test "$wanted" != " dpdk"; then
+    if test $build_it = yes; then
+        ovsext_build "$PREFIX" "$build" || die "the build failed; see above"
+    fi
+    test -e "$build/Makefile" || die "$build: nothing is built there"
 fi
-test -e "$build/Makefile" || die "$build: nothing is built there"
+python=/usr/bin/python3
+test -x $python || python=python3
+
+tally() {
+    $python "$top/build-aux/tally.py" --totals "$build/tests/totals" \
+        --logs "$build/tests/logs" "$@"
+}
+
+# A build of its own; it needs no other.
+suite_dpdk() {
+    local t
+    if ! OVSEXT_LOG=$build/packages-dpdk.log ovsext_install dpdk; then
+        tally dpdk --skip "DPDK cannot be installed"
+        return
+    fi
+    if test $build_it = yes; then
+        OVSEXT_CONFIGURE=--with-dpdk=shared \
+            ovsext_build "$build/dpdk/prefix" "$build/dpdk" || return
+    fi
+    for t in dpdk dpdk-quickstart; do
+        PREFIX=$build/dpdk/prefix tally dpdk -- "$top/tests/system/$t.sh"
+    done
+}
 
 suite() {
     local target before
-    case $1 in
-    ovs) target=$gate ;;
-    *) target=check-$1 ;;
-    esac
     echo
     echo "== $1 =="
     # A suite that dies before it counts anything is a failure, too.
     before=$(wc -l <"$build/tests/totals")
-    make --no-print-directory -C "$build" "$target" \
-        OVS_JOBS="-j$jobs"
+    case $1 in
+    ovs) target=$gate ;;
+    *) target=check-$1 ;;
+    esac
+    if test "$1" = dpdk; then
+        suite_dpdk
+    else
+        make --no-print-directory -C "$build" "$target" OVS_JOBS="-j$jobs"
+    fi
     if test "$before" = "$(wc -l <"$build/tests/totals")"; then
         echo "  not ok - $1: did not run"
         echo "$1 0 1 0" >>"$build/tests/totals"
@@ -92,12 +125,10 @@ suite() {
 
 mkdir -p "$build/tests"
 : >"$build/tests/totals"
-for s in $SUITES; do
+for s in $SUITES $MORE; do
     [[ " $wanted " == *" $s "* ]] && suite "$s"
 done
 echo
 echo "$(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s; logs:" \
     "$build/tests/logs"
-python=/usr/bin/python3
-test -x $python || python=python3
-$python "$top/build-aux/tally.py" --totals "$build/tests/totals" --sum
+tally --sum

@@ -12,6 +12,9 @@
 #                     |
 #               function VM "ids": tcp/80 from app goes through it, in the end
 #                                  with nobody in it
+#
+# With --dpdk a VM's port is a dpdkvhostuserclient, and a PMD thread polls it;
+# that of the function remains a port of the kernel.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=build-aux/sandbox.sh
@@ -30,6 +33,9 @@ private run directory, a PKI made on the spot.  Nothing of this host's
 network or Open vSwitch is touched.  Ctrl-C ends the live view with a
 summary; once more ends all at once.
 
+  --dpdk         on DPDK: the VMs are vhost-user guests with virtio interfaces;
+                 needs 512 MiB of memory that can become huge pages, which
+                 are given back
   --once         run to the end without a terminal; succeed only when every
                  sum holds
   --build-only   stop after the build; the last line is PREFIX=DIR
@@ -73,6 +79,7 @@ build() {
     cache=${OVSEXT_CACHE:-$HOME/.cache/ovs-ext}
     place=$cache/$(basename "$top")-$(printf %s "$top" | sha256sum |
                                       cut -c1-8)
+    test -z "$VM_LINK" || place=$place/dpdk
     mkdir -p "$place" || die "$place: cannot be made; set OVSEXT_CACHE"
     exec 8>"$place/lock"
     flock -n 8 || {
@@ -85,6 +92,10 @@ build() {
         echo "Built before: $PREFIX"
     else
         rm -f "$PREFIX/.built-from"
+        if test -n "$VM_LINK"; then
+            OVSEXT_LOG=$place/packages.log ovsext_install dpdk || exit 1
+            OVSEXT_CONFIGURE="$OVSEXT_CONFIGURE --with-dpdk=shared"
+        fi
         ovsext_build "$PREFIX" "$place/build" ||
             die "the build failed; see above"
         # The packages may only now have brought Open vSwitch's source.
@@ -97,7 +108,7 @@ build() {
 # Programs that the demonstration runs: installed when missing and possible.
 demo_programs() {
     local program missing=
-    ovsext_install run || exit 1
+    ovsext_install run ${VM_LINK:+dpdk} || exit 1
     # Not a Debian, or a package that has them elsewhere.
     for program in curl dig dnsmasq ethtool ip iperf3 openssl ping ss; do
         command -v $program >/dev/null || missing="$missing $program"
@@ -106,9 +117,11 @@ demo_programs() {
 }
 
 outside() {
-    local mode=live why
+    local mode=live why status
+    VM_LINK=
     while test $# -gt 0; do
         case $1 in
+        --dpdk) VM_LINK=virtio ;;
         --once) mode=once ;;
         --build-only) mode=build ;;
         --clean) mode=clean ;;
@@ -134,12 +147,16 @@ outside() {
         exit 0
     fi
     demo_programs
-    if why=$(sandbox_missing); then
+    if why=$(sandbox_missing) ||
+       { test -n "$VM_LINK" && why=$(dpdk_missing); }; then
         die "$why"
     fi
     test $mode = once || test -t 1 || mode=once
+    SANDBOX_WHY=
     sandbox_enter "$BASH" "$top/quickstart.sh" "$mode"
-    exit
+    status=$?
+    test -z "$SANDBOX_WHY" || die "$SANDBOX_WHY"
+    exit $status
 }
 
 # Inside: the host
@@ -200,7 +217,11 @@ build_host() {
     say "A host of its own, in ${SANDBOX_DIR}"
     step "certificates: a CA, the collector's, the sensor's" pki_init host-1
     step "ovsdb-server" switch_start_db
-    step "ovs-vswitchd" switch_start
+    if test -n "$VM_LINK"; then
+        step "ovs-vswitchd on DPDK" switch_start_dpdk
+    else
+        step "ovs-vswitchd" switch_start
+    fi
     step "ovs-inspect-collector on 127.0.0.1:$COLLECTOR_PORT" collector_start
     step "br-int, on the userspace datapath" bridge br-int
     step "VM web 10.77.0.1" make_vm web br-int ip=10.77.0.1/24 \
@@ -277,6 +298,10 @@ ids_start() {
         "$SANDBOX_DIR/ids.log" "$SANDBOX_DIR/ids.counts"
 }
 
+# Guests that poll leave little time to others where there are two processors.
+PROBE_TIMEOUT=400
+test -z "$VM_LINK" || PROBE_TIMEOUT=2000
+
 ids_make() {
     make_function ids br-int && ids_start &&
         vm_spawn web witness "$top/build-aux/function.py" witness eth0 \
@@ -301,7 +326,7 @@ function_joins() {
     step "VM ids, behind the ports ids-in and ids-out" ids_make
     show ovs-vsctl -- --id=@f create Inspect_Function name=ids slot=4 \
         input_port=ids-in output_port=ids-out \
-        probe_interval=100 probe_timeout=400 \
+        probe_interval=100 probe_timeout=$PROBE_TIMEOUT \
         -- --id=@r create Inspect_Rule name=app-web slot=4 action=redirect \
         direction=from-vm 'source="id:vm-name=app"' 'service="tcp/80"' \
         -- set Inspector vms mode=inline functions=@f rules=@r

@@ -5,6 +5,7 @@ man_MANS += \
 
 EXTRA_DIST += $(man_MANS) \
 	Documentation/house.md \
+	Documentation/performance.md \
 	Documentation/quickstart.md \
 	Documentation/records.md \
 	Documentation/rules.md \

@@ -25,6 +25,15 @@
 # VM.
 #
 # In: PREFIX (installed there) or OVSEXT_BUILD (a build directory).
+#
+# With VM_LINK=virtio the switch runs on DPDK and VMs are vhost-user guests:
+#
+#   ovs-vswitchd                    dpdk-testpmd, a process a VM
+#     port "web" ---- socket ---->    net_virtio_user <-> net_tap "eth0", in
+#     dpdkvhostuserclient             the namespace of the VM
+#
+# so that ordinary programs speak through vhost-user.  sandbox_hugepages says
+# what becomes of this host's huge pages.
 
 SANDBOX_PATTERN=${SANDBOX_PATTERN:-/tmp/ovs-ext-sandbox.}
 SANDBOX_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -84,11 +93,13 @@ sandbox_clean() {
         elif test "$(sandbox_birth "$pid")" = "$birth"; then
             continue
         fi
+        sandbox_hugepages_back "$dir"
         rm -rf --one-file-system "$dir" && echo "$dir"
     done
 }
 
-# Runs COMMAND as process 1 of a sandbox; its exit status.  A first SIGINT
+# Runs COMMAND as process 1 of a sandbox; its exit status, or 77 and a
+# sentence in SANDBOX_WHY if it cannot have what it needs.  A first SIGINT
 # asks it to finish when it said (sandbox_finish_on_signal) that it can; any
 # other signal ends it at once.
 sandbox_enter() {
@@ -99,6 +110,10 @@ sandbox_enter() {
     echo "$$ $(sandbox_birth $$)" >"$SANDBOX_DIR/owner"
     chmod 755 "$SANDBOX_DIR"
     export SANDBOX_DIR
+    if test "$VM_LINK" = virtio; then
+        export VM_LINK
+        SANDBOX_WHY=$(sandbox_hugepages) || return 77
+    fi
     # SIGINT of the terminal is for this process: it decides.
     setpriv --pdeathsig KILL \
         unshare --fork --kill-child --pid --mount --net --mount-proc \
@@ -131,11 +146,79 @@ sandbox_signal() {
 sandbox_remove() {
     local i
     test -n "$SANDBOX_DIR" || return 0
+    sandbox_hugepages_back "$SANDBOX_DIR"
     for i in 1 2 3 4 5 6 7 8 9; do
         rm -rf --one-file-system "$SANDBOX_DIR" 2>/dev/null && return 0
         sleep 0.2
     done
     rm -rf --one-file-system "$SANDBOX_DIR"
+}
+
+# Outside: DPDK
+# -------------
+
+HUGEPAGES=/sys/kernel/mm/hugepages/hugepages-2048kB
+DPDK_MEMORY=256         # MiB of the switch.
+DPDK_GUEST_MEMORY=64    # MiB of each guest.
+DPDK_GUESTS=4           # As many at once.
+
+# Why no sandbox with VM_LINK=virtio can be made here, in one sentence; fails
+# when there is none.  After sandbox_missing.
+dpdk_missing() {
+    local need=$((DPDK_MEMORY + DPDK_GUESTS * DPDK_GUEST_MEMORY))
+    local free why
+    if why=$(sandbox_programs 2>&1 >/dev/null); test -n "$why"; then
+        echo "$why"
+    elif ! (sandbox_programs && ovs-vswitchd --version) 2>/dev/null |
+            grep -q '^DPDK'; then
+        echo "this Open vSwitch was built without DPDK (configure" \
+             "--with-dpdk)"
+    elif ! command -v dpdk-testpmd >/dev/null; then
+        echo "no dpdk-testpmd: apt-get install dpdk-dev"
+    elif ! test -r $HUGEPAGES/nr_hugepages; then
+        echo "this kernel has no huge pages of 2 MiB"
+    else
+        free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+        free=$((free + 2 * $(cat $HUGEPAGES/free_hugepages)))
+        test "$free" -lt $((need + 512)) || return 1
+        echo "$free MiB of memory: DPDK needs $need in huge pages, and 512" \
+             "for the rest"
+    fi
+}
+
+# Huge pages for this sandbox, added to those that the host has; as many as
+# came are noted in the sandbox's folder and given back by whoever removes it.
+# Nobody mounts a hugetlbfs: switch and guests take theirs from memfd_create(),
+# and hand them to each other through the vhost-user socket.
+sandbox_hugepages() {
+    local need=$(((DPDK_MEMORY + DPDK_GUESTS * DPDK_GUEST_MEMORY) / 2))
+    local before after free
+    exec 6<$HUGEPAGES/nr_hugepages
+    flock 6
+    before=$(cat $HUGEPAGES/nr_hugepages)
+    echo $((before + need)) 2>/dev/null >$HUGEPAGES/nr_hugepages
+    after=$(cat $HUGEPAGES/nr_hugepages)
+    echo $((after - before)) >"$SANDBOX_DIR/hugepages"
+    exec 6<&-
+    free=$(cat $HUGEPAGES/free_hugepages)
+    test "$free" -ge $need && return 0
+    echo "$free huge pages of 2 MiB can be had, DPDK needs $need: free some" \
+         "memory, or reserve them soon after boot (echo $need" \
+         ">$HUGEPAGES/nr_hugepages)"
+    return 1
+}
+
+# Gives back what the sandbox in DIR took.  Pages that are still in use go
+# when their last user does.
+sandbox_hugepages_back() {
+    local taken
+    taken=$(cat "$1/hugepages" 2>/dev/null) || return 0
+    rm -f "$1/hugepages"
+    test "$taken" -gt 0 || return 0
+    exec 6<$HUGEPAGES/nr_hugepages
+    flock 6
+    echo $(($(cat $HUGEPAGES/nr_hugepages) - taken)) >$HUGEPAGES/nr_hugepages
+    exec 6<&-
 }
 
 # Inside: the host
@@ -291,6 +374,35 @@ switch_start() {
         --log-file -vconsole:off -vsyslog:off "$@"
 }
 
+# switch_start_dpdk [OPTION]...: the same on DPDK, with one PMD thread on the
+# last processor; all else, guests too, keeps to the first.  It finds no
+# device of this host.
+switch_start_dpdk() {
+    local cpus
+    read -ra cpus <<<"$(dpdk_cpus)"
+    ovs-vsctl --no-wait set Open_vSwitch . other_config:dpdk-init=true \
+        other_config:dpdk-socket-mem=$DPDK_MEMORY \
+        other_config:dpdk-socket-limit=$DPDK_MEMORY \
+        other_config:dpdk-lcore-mask="$(dpdk_mask "${cpus[0]}")" \
+        other_config:pmd-cpu-mask="$(dpdk_mask "${cpus[-1]}")" \
+        other_config:dpdk-extra="--no-pci --no-telemetry --in-memory" &&
+        switch_start "$@" &&
+        sandbox_wait 20 dpdk_initialized
+}
+
+dpdk_initialized() {
+    test "$(ovs-vsctl get Open_vSwitch . dpdk_initialized)" = true
+}
+
+# The processors that this process may use, each a word.
+dpdk_cpus() {
+    /usr/bin/python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)))'
+}
+
+dpdk_mask() {
+    /usr/bin/python3 -c 'import sys; print(hex(1 << int(sys.argv[1])))' "$1"
+}
+
 switch_pid() {
     cat "$OVS_RUNDIR/ovs-vswitchd.pid" 2>/dev/null
 }
@@ -337,7 +449,7 @@ bridge() {
 # BRIDGE "-": makes the namespace and the link only.
 make_vm() {
     local name=$1 bridge=$2 ip='' ip6='' tag='' mac='' id='' iface='' mtu=''
-    local port=$1 conf word
+    local port=$1 word
     shift 2
     SANDBOX_VMS=$((SANDBOX_VMS + 1))
     mac=$(printf '52:54:00:00:%02x:%02x' $((SANDBOX_VMS / 256)) \
@@ -347,27 +459,38 @@ make_vm() {
     for word; do
         printf -v "${word%%=*}" %s "${word#*=}"
     done
-    ip netns add "$name" &&
-    ip link add name "$port" type veth peer name eth0 netns "$name" \
-        address "$mac" || return 1
-    vm "$name" ip link set dev lo up
-    vm "$name" ethtool -K eth0 tx off >/dev/null 2>&1
-    test -z "$mtu" || vm "$name" ip link set dev eth0 mtu "$mtu"
-    test -z "$mtu" || ip link set dev "$port" mtu "$mtu"
-    if test -n "$ip6"; then
-        conf='/proc/sys/net/ipv6/conf/eth0'
-        vm "$name" sh -c "echo 0 >$conf/accept_dad
-                          echo 0 >$conf/autoconf
-                          echo 0 >$conf/router_solicitations
-                          echo 0 >$conf/disable_ipv6"
-        vm "$name" ip addr add "$ip6" dev eth0 nodad
+    ip netns add "$name" && vm "$name" ip link set dev lo up || return 1
+    if test "$VM_LINK" = virtio; then
+        vm_config "$name" "$ip" "$ip6" "$mtu" >"$SANDBOX_DIR/run/$name.guest"
+        guest_start "$name" "$port" "$mac"
     else
-        vm "$name" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6'
+        ip link add name "$port" type veth peer name eth0 netns "$name" \
+            address "$mac" || return 1
+        vm "$name" ethtool -K eth0 tx off >/dev/null 2>&1
+        test -z "$mtu" || ip link set dev "$port" mtu "$mtu"
+        vm_config "$name" "$ip" "$ip6" "$mtu" | vm "$name" sh
+        ip link set dev "$port" up
     fi
-    test -z "$ip" || vm "$name" ip addr add "$ip" dev eth0
-    vm "$name" ip link set dev eth0 up
-    ip link set dev "$port" up
-    test "$bridge" = - || plug "$port" "$bridge" "$mac" "$iface" "$id" "$tag"
+    test "$bridge" = - && return 0
+    plug "$port" "$bridge" "$mac" "$iface" "$id" "$tag" || return 1
+    test "$VM_LINK" != virtio || guest_boots "$name"
+}
+
+# What a VM does to its eth0 when it boots.
+vm_config() {
+    local ip=$2 ip6=$3 mtu=$4 conf=/proc/sys/net/ipv6/conf/eth0
+    test -z "$mtu" || echo "ip link set dev eth0 mtu $mtu"
+    if test -n "$ip6"; then
+        echo "echo 0 >$conf/accept_dad
+              echo 0 >$conf/autoconf
+              echo 0 >$conf/router_solicitations
+              echo 0 >$conf/disable_ipv6
+              ip addr add $ip6 dev eth0 nodad"
+    else
+        echo "echo 1 >$conf/disable_ipv6"
+    fi
+    test -z "$ip" || echo "ip addr add $ip dev eth0"
+    echo "ip link set dev eth0 up"
 }
 
 # plug PORT BRIDGE MAC IFACE-ID VM-ID [TAG]: as Nova does.
@@ -378,6 +501,8 @@ plug() {
                               "external_ids:attached-mac=$3")
     test "$5" = none || ids+=("external_ids:vm-uuid=$5"
                               "external_ids:vm-name=$1")
+    test "$VM_LINK" != virtio || ids+=(type=dpdkvhostuserclient
+        "options:vhost-server-path=\"$(guest_socket "$1")\"")
     # shellcheck disable=SC2086
     ovs-vsctl --timeout=20 add-port "$2" "$1" ${6:+tag=$6} \
         ${ids[0]:+-- set Interface "$1" "${ids[@]}"}
@@ -400,6 +525,51 @@ make_function() {
     done
     ovs-vsctl --timeout=20 add-port "$2" "$name-in" \
         -- add-port "$2" "$name-out"
+}
+
+# Inside: guests of VM_LINK=virtio
+# --------------------------------
+
+guest_socket() {
+    echo "$SANDBOX_DIR/run/$1.sock"
+}
+
+# guest_start NAME [PORT MAC]: switched on, for the first time or again: a
+# dpdk-testpmd between its virtio device, on whose socket it waits for the
+# switch, and a tap that is its eth0.  It polls for ever, so it makes way for
+# everyone else on its processor (nice).
+guest_start() {
+    local name=$1 run=$SANDBOX_DIR/run port mac cpu
+    test $# = 1 || echo "$2 $3" >"$run/$name.link"
+    read -r port mac <"$run/$name.link"
+    cpu=$(dpdk_cpus)
+    cpu=${cpu%% *}
+    rm -f "$(guest_socket "$port")"
+    sandbox_spawn "$name-guest" ip netns exec "$name" \
+        nice -n 10 dpdk-testpmd --lcores="0@$cpu,1@$cpu" \
+        --no-pci --no-telemetry --in-memory --single-file-segments \
+        -m $DPDK_GUEST_MEMORY --log-level=notice \
+        --vdev="net_virtio_user0,path=$(guest_socket "$port"),server=1,$(:
+               )queues=1,queue_size=1024,mac=$mac" \
+        --vdev="net_tap0,iface=eth0,mac=$mac" \
+        -- --nb-cores=1 --forward-mode=io --no-mlockall --no-lsc-interrupt \
+        --total-num-mbufs=8192 --rxd=1024 --txd=1024 --auto-start \
+        --stats-period=3600
+}
+
+# Waits until the switch has come; configures eth0.
+guest_boots() {
+    sandbox_wait 20 guest_runs "$1" && vm "$1" sh <"$SANDBOX_DIR/run/$1.guest"
+}
+
+guest_runs() {
+    grep -q 'start packet forwarding' "$SANDBOX_DIR/out/$1-guest" &&
+        vm "$1" test -e /sys/class/net/eth0
+}
+
+# As when its process crashes: without a word.
+guest_kill() {
+    sandbox_kill "$1-guest" KILL
 }
 
 # vm NAME COMMAND...
@@ -528,7 +698,7 @@ flow_sums() {
     appctl revalidator/wait >/dev/null
     ovs-ofctl -O OpenFlow15 dump-flows "$1" | grep -E -- "$2" |
         sed -n 's/.*n_packets=\([0-9]*\), n_bytes=\([0-9]*\),.*/\1 \2/p' |
-        awk '{ p += $1; b += $2 } END { printf "%d %d\n", p, b }'
+        awk '{ p += $1; b += $2 } END { printf "%.0f %.0f\n", p, b }'
 }
 
 # port_sums COUNTER PORT...: e.g. tx_packets of the ports, as the kernel

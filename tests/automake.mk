@@ -8,6 +8,7 @@ TALLY = $(PYTHON3) $(srcdir)/build-aux/tally.py \
 include tests/unit/automake.mk
 include tests/fuzz/automake.mk
 include tests/pcap/automake.mk
+include tests/bench/automake.mk
 
 # "make check": no root, minutes.  ARG_MAX of sub-makes: "totals" begins anew.
 CHECK_LOCAL += check-all
@@ -15,7 +16,7 @@ check-all:
 	@rm -f $(TOTALS)
 	@$(MAKE) --no-print-directory $(CHECK_TARGETS)
 	@$(TALLY) --sum
-CHECK_TARGETS = check-static check-unit check-fuzz check-pcap
+CHECK_TARGETS = check-static check-unit check-fuzz check-pcap check-bench
 if WITH_OVS
 CHECK_TARGETS += check-inspect
 endif
@@ -61,6 +62,8 @@ EXTRA_DIST += \
 	tests/system/collector-restart.sh \
 	tests/system/collector.sh \
 	tests/system/conservation.sh \
+	tests/system/dpdk-quickstart.sh \
+	tests/system/dpdk.sh \
 	tests/system/e2e.sh \
 	tests/system/firewall.sh \
 	tests/system/function.py \
@@ -113,11 +116,6 @@ CLEANFILES += $(system_programs)
 noinst_HEADERS += tests/system/windowed.h
 tests_system_forward_LDADD =
 tests_system_windowed_LDADD =
-
-# How long it takes to judge: see the file.
-EXTRA_PROGRAMS += tests/bench/bench-policy
-CLEANFILES += tests/bench/bench-policy
-tests_bench_bench_policy_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 
 # Root: network namespaces.
 check-system: all tests/system/ipfix-sample $(system_programs)

@@ -205,7 +205,7 @@ insp_functions_turn(struct insp_engine *engine, uint64_t now_ns)
 {
     struct insp_function **at = &engine->functions;
 
-    for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
+    for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && inspector->flights) {

@@ -34,6 +34,7 @@ struct insp_batch {
     const struct insp_snapshot_inspector *inspector;
     const struct insp_context *ctx;
     uint64_t now_ns;
+    uint64_t zone_hash;         /* Of the context's zone. */
     struct insp_worker_place *place;
     uint16_t worker;
     bool stale;                 /* A port of the context is gone. */

@@ -75,7 +75,8 @@ set_remainder_key(const struct insp_batch *b, struct insp_item *item)
     item->side = 0;
     insp_key_remainder(&item->key, item->why, item->packet.ethertype,
                        b->ctx->in_port, b->ctx->out_port, &b->ctx->zone);
-    item->hash = insp_key_hash(&item->key, &b->inspector->secret);
+    item->hash = insp_key_hash_in(&item->key, b->zone_hash,
+                                  &b->inspector->secret);
 }
 
 static void
@@ -92,7 +93,8 @@ set_connection_key(const struct insp_batch *b, struct insp_item *item,
         item->side = (uint8_t) insp_key_from_packet(&item->key, &item->packet,
                                                     &b->ctx->zone);
     }
-    item->hash = insp_key_hash(&item->key, &b->inspector->secret);
+    item->hash = insp_key_hash_in(&item->key, b->zone_hash,
+                                  &b->inspector->secret);
 }
 
 static void
@@ -238,7 +240,8 @@ run_stages(struct insp_batch *b, struct insp_worker_place *place,
         parse(b, &items[i], &frames[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        insp_table_prefetch_entry(b->inspector->table, items[i].hash);
+        insp_table_prefetch_entry(b->inspector->table, items[i].hash,
+                                  items[i].side);
     }
     for (size_t i = 0; i < n; i++) {
         atomic_store_explicit(&place->frame, &frames[i],
@@ -285,6 +288,7 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
         b.tap = b.inspector->tap || ctx->flags & INSP_CONTEXT_TAP;
         b.stale = port_is_stale(b.snapshot, ctx->in_port)
                   || port_is_stale(b.snapshot, ctx->out_port);
+        b.zone_hash = insp_zone_hash(&ctx->zone, &b.inspector->secret);
         all_allowed = run_stages(&b, place, frames, n, verdicts);
     }
     insp_tally_publish(&b.inspector->inspector->tallies[worker], &b.tally);

@@ -52,19 +52,8 @@ struct insp_key {
     uint16_t zero;
 };
 
-#define INSP_KEY_WORDS 6        /* 64-bit words that the hash covers... */
+#define INSP_KEY_WORDS 6        /* 64-bit words, and four bytes more. */
 _Static_assert(sizeof(struct insp_key) == 52, "no padding");
-
-static inline uint32_t
-insp_key_hash(const struct insp_key *key, const struct insp_hash_key *secret)
-{
-    uint64_t hash = insp_hash_words(key, INSP_KEY_WORDS, secret);
-    uint32_t rest;              /* ... and these last four bytes. */
-
-    memcpy(&rest, (const uint8_t *) key + 8 * INSP_KEY_WORDS, sizeof rest);
-    hash = insp_hash_fold(hash ^ rest, secret->k[2]);
-    return (uint32_t) (hash ^ hash >> 32);
-}
 
 static inline uint64_t
 insp_key_word(const struct insp_key *key, size_t i)
@@ -73,6 +62,57 @@ insp_key_word(const struct insp_key *key, size_t i)
 
     memcpy(&word, (const uint8_t *) key + 8 * i, sizeof word);
     return word;
+}
+
+static inline uint32_t
+insp_key_half(const struct insp_key *key, size_t offset)
+{
+    uint32_t half;
+
+    memcpy(&half, (const uint8_t *) key + offset, sizeof half);
+    return half;
+}
+
+/* What the zone contributes to the hashes of all keys in it. */
+static inline uint64_t
+insp_zone_hash(const struct insp_zone *zone,
+               const struct insp_hash_key *secret)
+{
+    uint64_t word;
+    uint32_t rest;
+
+    memcpy(&word, zone, sizeof word);
+    memcpy(&rest, (const uint8_t *) zone + sizeof word, sizeof rest);
+    return insp_hash_fold(word ^ secret->k[0], rest ^ secret->k[1]);
+}
+
+/* 'zone_hash' is that of key->zone.  Of IPv4 two words say everything. */
+static inline uint32_t
+insp_key_hash_in(const struct insp_key *key, uint64_t zone_hash,
+                 const struct insp_hash_key *secret)
+{
+    uint64_t rest = (uint64_t) insp_key_half(key, 48) << 32 |
+                    insp_key_half(key, offsetof(struct insp_key, port));
+    uint64_t hash;
+
+    if (INSP_LIKELY(key->ip_version == 4)) {
+        hash = (uint64_t) insp_key_half(key, 12) << 32 |
+               insp_key_half(key, 28);
+    } else {
+        hash = insp_hash_fold(insp_key_word(key, 0) ^ secret->k[0],
+                              insp_key_word(key, 1) ^ secret->k[1]);
+        hash = insp_hash_fold(insp_key_word(key, 2) ^ hash,
+                              insp_key_word(key, 3) ^ secret->k[3]);
+    }
+    hash = insp_hash_fold(hash ^ secret->k[2], rest ^ zone_hash);
+    hash = insp_hash_fold(hash ^ secret->k[3], secret->k[1]);
+    return (uint32_t) (hash ^ hash >> 32);
+}
+
+static inline uint32_t
+insp_key_hash(const struct insp_key *key, const struct insp_hash_key *secret)
+{
+    return insp_key_hash_in(key, insp_zone_hash(&key->zone, secret), secret);
 }
 
 /* Word by word: a call of memcmp() would cost more than the comparison. */

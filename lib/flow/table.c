@@ -208,7 +208,8 @@ insp_table_prefetch_bucket(const struct insp_table *t, uint32_t hash)
 }
 
 void
-insp_table_prefetch_entry(const struct insp_table *t, uint32_t hash)
+insp_table_prefetch_entry(const struct insp_table *t, uint32_t hash,
+                          unsigned int side)
 {
     uint32_t at = (uint32_t) INSP_READ(*insp_bucket_of(t, hash));
 
@@ -216,8 +217,7 @@ insp_table_prefetch_entry(const struct insp_table *t, uint32_t hash)
         const struct insp_conn *conn = &t->conns[at - 1];
 
         INSP_PREFETCH(conn);
-        INSP_PREFETCH_WRITE(&conn->flow[0]);
-        INSP_PREFETCH_WRITE(&conn->flow[1]);
+        INSP_PREFETCH_WRITE(&conn->flow[side]);
     }
 }
 

@@ -8,8 +8,9 @@
 #     done_testing
 #
 # In: PREFIX, or OVSEXT_BUILD for what is not installed.  LIMIT: seconds that
-# the test may take.  KEEP=DIR: the sandbox's files are copied to DIR at the
-# end, for whoever looks for the reason of a failure.
+# the test may take.  VM_LINK=virtio: on DPDK, or skipped.  KEEP=DIR: the
+# sandbox's files are copied to DIR at the end, for whoever looks for the
+# reason of a failure.
 
 TESTS_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../../build-aux/sandbox.sh
@@ -19,7 +20,7 @@ N_TESTS=0
 N_FAILED=0
 
 system_test() {
-    local why
+    local why status
     if sandbox_inside; then
         trap at_exit EXIT
         trap 'diag "longer than ${LIMIT:-180} s"; exit 124' TERM
@@ -29,12 +30,16 @@ system_test() {
         return
     fi
     export OVSEXT_BUILD
-    if why=$(sandbox_missing); then
+    if why=$(sandbox_missing) ||
+       { test "$VM_LINK" = virtio && why=$(dpdk_missing); }; then
         echo "1..0 # SKIP $why"
         exit 77
     fi
+    SANDBOX_WHY=''
     sandbox_enter "$BASH" "$0" "$@"
-    exit
+    status=$?
+    test -z "$SANDBOX_WHY" || echo "1..0 # SKIP $SANDBOX_WHY"
+    exit $status
 }
 
 at_exit() {
@@ -128,7 +133,11 @@ records() {
 host_up() {
     need "certificates can be made" pki_init
     need "ovsdb-server starts" switch_start_db
-    need "ovs-vswitchd starts" switch_start "$@"
+    if test "$VM_LINK" = virtio; then
+        need "ovs-vswitchd starts on DPDK" switch_start_dpdk "$@"
+    else
+        need "ovs-vswitchd starts" switch_start "$@"
+    fi
     need "the collector starts" collector_start
 }
 

@@ -128,7 +128,7 @@ one_packet(struct worker *w, uint64_t now)
     packet.payload_size = random_below(&w->random, 1000);
 
     insp_table_prefetch_bucket(w->table, hash);
-    insp_table_prefetch_entry(w->table, hash);
+    insp_table_prefetch_entry(w->table, hash, side);
     conn = insp_table_get(w->table, &key, hash, side, &packet, &why);
     if (!conn) {
         struct insp_zone zone = key.zone;

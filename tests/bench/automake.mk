@@ -1,0 +1,55 @@
+# What inspection costs.  "make bench" measures, and takes minutes of a machine
+# that should have nothing else to do; "check-bench" counts instructions, which
+# are the same each time, and holds them against instructions.json.  README.md
+# says how to read it all.
+bench_programs = \
+	tests/bench/bench-policy \
+	tests/bench/micro
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+tests_bench_bench_policy_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_bench_micro_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+
+# What "less the reading" is: see probes.sh.
+if HAVE_PCAP
+read_capture = tests/bench/read-capture
+EXTRA_PROGRAMS += tests/bench/read-capture
+CLEANFILES += tests/bench/read-capture
+tests_bench_read_capture_LDADD = $(PCAP_LIBS)
+endif
+
+EXTRA_DIST += \
+	tests/bench/README.md \
+	tests/bench/instructions.json \
+	tests/bench/instructions.py \
+	tests/bench/probes.sh
+
+COUNT_INSTRUCTIONS = env CC='$(CC)' CFLAGS='$(CFLAGS)' \
+	SANITIZE='$(SANITIZE_CFLAGS)' \
+	$(PYTHON3) $(srcdir)/tests/bench/instructions.py \
+	--micro=tests/bench/micro --probe=utilities/ovs-inspect-probe
+counted_programs = tests/bench/micro utilities/ovs-inspect-probe
+
+BENCH_FLAGS =
+bench: $(counted_programs) $(read_capture)
+	tests/bench/micro --json=tests/bench/micro.json $(BENCH_FLAGS)
+	@cat tests/bench/micro.json
+	$(COUNT_INSTRUCTIONS) --report
+	INSP_PCAPS='$(PCAPS)' READER='$(read_capture)' \
+	    $(srcdir)/tests/bench/probes.sh \
+	    --probe=utilities/ovs-inspect-probe
+CLEANFILES += tests/bench/micro.json
+
+bench-baseline: $(counted_programs)
+	$(COUNT_INSTRUCTIONS) --update
+
+check-bench:
+	@l=tests/bench/micro.log; $(MKDIR_P) tests/bench; \
+	if $(MAKE) --no-print-directory $(counted_programs) >$$l 2>&1; then \
+	    $(TALLY) bench --name instructions -- $(COUNT_INSTRUCTIONS); \
+	else \
+	    $(TALLY) bench --name "building what is counted" -- \
+	        sh -c "cat $$l; exit 1"; \
+	fi
+CLEANFILES += tests/bench/micro.log
+.PHONY: bench bench-baseline check-bench

@@ -20,6 +20,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "ovs-ext/hooks.h"
 #include "ovs-thread.h"
+#include "sset.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -45,6 +46,19 @@ close_handle(struct datapath *d)
     d->dpif = NULL;
 }
 
+/* Asking for one that there is not would be logged each time. */
+static bool
+is_registered(const char *type)
+{
+    struct sset types = SSET_INITIALIZER(&types);
+    bool found;
+
+    dp_enumerate_types(&types);
+    found = sset_contains(&types, type);
+    sset_destroy(&types);
+    return found;
+}
+
 bool
 ovsext_datapaths_begin(void)
     OVS_NO_THREAD_SAFETY_ANALYSIS
@@ -58,7 +72,8 @@ ovsext_datapaths_begin(void)
         d->in_use = false;
         if (!d->dpif && time_msec() >= d->reopen_at) {
             d->reopen_at = time_msec() + REOPEN_MS;
-            if (dpif_open(d->name, d->type, &d->dpif)) {
+            if (!is_registered(d->type)
+                || dpif_open(d->name, d->type, &d->dpif)) {
                 d->dpif = NULL;
             }
         }

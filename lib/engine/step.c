@@ -5,12 +5,18 @@
  * the same" is the rate of the last five seconds, held against the same part
  * of what was inspected in them.  A step has five seconds to show what it does
  * before the next is taken, and a whole window before it is taken back.
+ *
+ * Step by step a flood of short connections would have sent too much for the
+ * whole minute before the right one is reached.  So when two seconds running
+ * were far over, the step that should do is taken at once, by what steps are
+ * known to leave.  One second alone may be a spool that was drained.
  */
 
 #include "engine/step.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define RECENT    5
+#define FAR_OVER  2 /* Times. */
 #define SETTLE_NS (RECENT * SECOND_NS)
 
 /* Of the last 'n' seconds. */
@@ -50,6 +56,44 @@ insp_stepper_window(const struct insp_stepper *s,
     *may = allowed(config, inspected, INSP_STEP_WINDOW);
 }
 
+/* What a step leaves of what is sent in full, in per mille: for many short
+ * connections, rather too much than too little. */
+static const uint16_t leaves[INSP_N_STEPS] = {
+    [INSP_STEP_FULL] = 1000,
+    [INSP_STEP_LEAN] = 700,
+    [INSP_STEP_CONNECTIONS] = 500,
+    [INSP_STEP_AGGREGATES] = 50,
+    [INSP_STEP_TOTALS] = 5,
+};
+
+/* Whether the second 'ago' seconds back sent far more than its part. */
+static bool
+was_far_over(const struct insp_stepper *s,
+             const struct insp_step_config *config, unsigned int ago)
+{
+    unsigned int at = (s->at + INSP_STEP_WINDOW - ago) % INSP_STEP_WINDOW;
+
+    return s->second[at].wire
+           > FAR_OVER * allowed(config, s->second[at].inspected, 1);
+}
+
+/* The step that brings what the last second sent to half of its part, because
+ * much of the minute's was sent by now; or the last one. */
+static enum insp_step
+step_for(const struct insp_stepper *s, const struct insp_step_config *config)
+{
+    unsigned int step = s->step;
+    uint64_t wire, inspected;
+
+    sum(s, 1, &wire, &inspected);
+    while (step + 1 < INSP_N_STEPS
+           && wire / leaves[s->step] * leaves[step]
+              > allowed(config, inspected, 1) / 2) {
+        step++;
+    }
+    return (enum insp_step) step;
+}
+
 static void
 take(struct insp_stepper *s, enum insp_step step, uint64_t now_ns)
 {
@@ -73,7 +117,12 @@ decide(struct insp_stepper *s, const struct insp_step_config *config,
     }
     insp_stepper_window(s, config, &sent, &may);
     sum(s, RECENT, &recent, &inspected);
-    if (sent > may / 5 * 4 && recent > allowed(config, inspected, RECENT)
+    if (sent > may / 5 * 4 && now_ns - s->jumped_ns >= SETTLE_NS
+        && was_far_over(s, config, 1) && was_far_over(s, config, 2)
+        && step_for(s, config) > s->step) {
+        s->jumped_ns = now_ns;
+        take(s, step_for(s, config), now_ns);
+    } else if (sent > may / 5 * 4 && recent > allowed(config, inspected, RECENT)
         && s->step + 1 < INSP_N_STEPS && now_ns - s->since_ns >= SETTLE_NS) {
         take(s, (enum insp_step) (s->step + 1), now_ns);
     } else if (s->step > config->level && sent < may / 2

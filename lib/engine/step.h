@@ -37,6 +37,7 @@ struct insp_stepper {
     enum insp_step step;
     enum insp_step level;               /* As configured at the last look. */
     uint64_t since_ns;                  /* Of the step. */
+    uint64_t jumped_ns;                 /* When more than one was taken. */
     uint64_t due_ns;                    /* Of the next look. */
     uint64_t wire, inspected;           /* Totals at the last look. */
     unsigned int at;                    /* In 'second', the oldest. */

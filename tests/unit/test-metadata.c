@@ -69,6 +69,25 @@ test_over_budget(void)
     UNIT_EQ(l.stepper.step, INSP_STEP_FULL);
 }
 
+/* From nothing to a flood of short connections: no minute of it is over.
+ * Mutation: step by step alone. */
+static void
+test_flood(void)
+{
+    for (uint64_t part = 20; part <= 250; part += 10) {     /* Per mille. */
+        struct line l = { .config = { INSP_STEP_FULL, 10000, 1000 } };
+        uint64_t sent, allowed;
+
+        run(&l, 70, 0, 0);
+        run(&l, 60, 100000000, 100000 * part);
+        for (int i = 0; i < 120; i++) {
+            insp_stepper_window(&l.stepper, &l.config, &sent, &allowed);
+            CU_ASSERT(sent <= allowed);
+            run(&l, 1, 100000000, 100000 * part);
+        }
+    }
+}
+
 static void
 test_burst(void)
 {
@@ -257,6 +276,7 @@ UNIT_MAIN("metadata",
           UNIT_TEST(test_under_budget),
           UNIT_TEST(test_floor),
           UNIT_TEST(test_over_budget),
+          UNIT_TEST(test_flood),
           UNIT_TEST(test_burst),
           UNIT_TEST(test_level_and_no_budget),
           UNIT_TEST(test_another_uplink),

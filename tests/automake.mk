@@ -98,6 +98,7 @@ EXTRA_DIST += \
 	tests/system/uplink-interop.sh \
 	tests/system/uplink-pull.sh \
 	tests/system/uplink-refusals.sh \
+	tests/system/uplink-tool.sh \
 	tests/system/wire.py \
 	tests/system/workers.sh
 

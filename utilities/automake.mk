@@ -83,6 +83,7 @@ utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/greeting.h \
 	utilities/inspectctl/inspectctl.h \
 	utilities/inspectctl/main.c \
+	utilities/inspectctl/member.c \
 	utilities/inspectctl/rows.c \
 	utilities/inspectctl/rules.c \
 	utilities/inspectctl/sets.c \

@@ -18,30 +18,47 @@
 #include "openvswitch/json.h"
 #include "util.h"
 
+static const struct ovsrec_inspect_function *
+function_of(const struct ovsdb_idl_row *row)
+{
+    return CONTAINER_OF(row, struct ovsrec_inspect_function, header_);
+}
+
 static bool
-refers_to(const struct ovsrec_inspector *inspector,
-          const struct ovsrec_inspect_function *function)
+is_in(const struct ovsrec_inspector *inspector,
+      const struct ovsdb_idl_row *row)
 {
     for (size_t i = 0; i < inspector->n_functions; i++) {
-        if (inspector->functions[i] == function) {
+        if (inspector->functions[i] == function_of(row)) {
             return true;
         }
     }
     return false;
 }
 
-/* All inspectors that the function serves. */
-static void
-raise_users(struct raised *raised,
-            const struct ovsrec_inspect_function *function)
+static const struct ovsdb_idl_row *
+insert(void)
 {
-    const struct ovsrec_inspector *inspector;
+    return &ovsrec_inspect_function_insert(the_txn)->header_;
+}
 
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
-        if (refers_to(inspector, function)) {
-            raise_next_cfg(raised, inspector);
-        }
-    }
+static void
+add(const struct ovsrec_inspector *inspector, const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspector_update_functions_addvalue(inspector, function_of(row));
+}
+
+static void
+take_away(const struct ovsrec_inspector *inspector,
+          const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspector_update_functions_delvalue(inspector, function_of(row));
+}
+
+static void
+delete(const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspect_function_delete(function_of(row));
 }
 
 static const struct ovsrec_inspect_function *
@@ -64,13 +81,6 @@ need_function(const char *name)
     return function;
 }
 
-/* add-function */
-struct addition {
-    const char *inspector;
-    struct settings settings;
-    struct raised raised;
-};
-
 static bool
 is_enabled(const struct ovsrec_inspect_function *function)
 {
@@ -88,10 +98,8 @@ has_port(const struct ovsrec_inspect_function *function, const char *port)
 /* Fails when another function has the slot, or a port: ovs-vswitchd would
  * decide by name, and might refuse the one that works now. */
 static void
-check_room(const struct addition *addition,
-           const struct ovsrec_inspector *inspector)
+check_room(const struct settings *s, const struct ovsrec_inspector *inspector)
 {
-    const struct settings *s = &addition->settings;
     const char *enabled = settings_get(s, "enabled");
     const char *name = settings_get(s, "name");
     const struct ovsrec_inspect_function *other;
@@ -103,7 +111,7 @@ check_room(const struct addition *addition,
         if (!strcmp(other->name, name) || !is_enabled(other)) {
             continue;
         }
-        if (refers_to(inspector, other)
+        if (is_in(inspector, &other->header_)
             && other->slot == strtol(settings_get(s, "slot"), NULL, 10)) {
             fail("function %s: slot %"PRId64" has function '%s' already",
                  name, other->slot, other->name);
@@ -116,121 +124,28 @@ check_room(const struct addition *addition,
     }
 }
 
-static void
-compose_addition(void *addition_)
-{
-    struct addition *addition = addition_;
-    const char *name = settings_get(&addition->settings, "name");
-    const struct ovsrec_inspector *inspector;
-    const struct ovsrec_inspect_function *row;
-
-    inspector = need_inspector(addition->inspector);
-    row = find_function(name);
-    if (row && !option("replace") && !option("may-exist")) {
-        fail("there is a function named \"%s\" already (see --may-exist and "
-             "--replace)", name);
-    }
-    if (!row || option("replace")) {
-        check_room(addition, inspector);
-    }
-    if (!row) {
-        row = ovsrec_inspect_function_insert(the_txn);
-        settings_write(&addition->settings, &row->header_);
-    } else if (option("replace")) {
-        settings_write(&addition->settings, &row->header_);
-        raise_users(&addition->raised, row);
-    }
-    if (!refers_to(inspector, row)) {
-        ovsrec_inspector_update_functions_addvalue(inspector, row);
-    }
-    raise_next_cfg(&addition->raised, inspector);
-}
+static const struct member_kind member = {
+    .kind = &kind_function,
+    .a = "a function",
+    .word = "function",
+    .is_in = is_in,
+    .insert = insert,
+    .add = add,
+    .remove = take_away,
+    .delete = delete,
+    .check_room = check_room,
+};
 
 void
 command_add_function(int argc, char *argv[])
 {
-    struct addition addition = { .inspector = argv[1] };
-    struct sset names = SSET_INITIALIZER(&names);
-    char *error;
-
-    if (option("replace") && option("may-exist")) {
-        fail_usage("either --replace or --may-exist");
-    }
-    error = settings_init(&addition.settings, &kind_function,
-                          (const char *const *) argv + 2, argc - 2);
-    if (error) {
-        fail_usage("%s", error);
-    }
-    sset_add(&names, settings_get(&addition.settings, "name"));
-    error = settings_check(&addition.settings);
-    if (error) {
-        fail("function %s: %s", settings_get(&addition.settings, "name"),
-             error);
-    }
-
-    raised_init(&addition.raised);
-    db_monitor();
-    db_transact(compose_addition, &addition, &addition.raised,
-                "add-function");
-    if (!option("no-wait")) {
-        await_raised(&addition.raised);
-        report_rows(&kind_function, &names);
-    }
-    raised_destroy(&addition.raised);
-    settings_destroy(&addition.settings);
-    sset_destroy(&names);
-    db_close();
-}
-
-/* del-function */
-struct removal {
-    const char *inspector, *name;
-    struct raised raised;
-    bool removed;
-};
-
-static void
-compose_removal(void *removal_)
-{
-    struct removal *removal = removal_;
-    const struct ovsrec_inspector *inspector, *other;
-    const struct ovsrec_inspect_function *function;
-    bool shared = false;
-
-    inspector = need_inspector(removal->inspector);
-    function = find_function(removal->name);
-    removal->removed = function && refers_to(inspector, function);
-    if (!removal->removed) {
-        if (option("if-exists")) {
-            return;
-        }
-        fail("inspector \"%s\" has no function named \"%s\"",
-             removal->inspector, removal->name);
-    }
-    OVSREC_INSPECTOR_FOR_EACH (other, the_idl) {
-        shared |= other != inspector && refers_to(other, function);
-    }
-    ovsrec_inspector_update_functions_delvalue(inspector, function);
-    if (!shared) {
-        ovsrec_inspect_function_delete(function);
-    }
-    raise_next_cfg(&removal->raised, inspector);
+    member_add(&member, argc, argv);
 }
 
 void
 command_del_function(int argc OVS_UNUSED, char *argv[])
 {
-    struct removal removal = { .inspector = argv[1], .name = argv[2] };
-
-    raised_init(&removal.raised);
-    db_monitor();
-    db_transact(compose_removal, &removal, &removal.raised, "del-function");
-    if (removal.removed && !option("no-wait")) {
-        await_raised(&removal.raised);
-        printf("function %s: gone\n", removal.name);
-    }
-    raised_destroy(&removal.raised);
-    db_close();
+    member_remove(&member, argv);
 }
 
 /* swap-slots */
@@ -251,8 +166,8 @@ compose_swap(void *swap_)
     ovsrec_inspect_function_verify_slot(b);
     ovsrec_inspect_function_set_slot(a, b->slot);
     ovsrec_inspect_function_set_slot(b, slot);
-    raise_users(&swap->raised, a);
-    raise_users(&swap->raised, b);
+    member_raise_users(&member, &swap->raised, &a->header_);
+    member_raise_users(&member, &swap->raised, &b->header_);
 }
 
 void

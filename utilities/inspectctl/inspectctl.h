@@ -205,4 +205,31 @@ void generic_init(void);
 void generic_run(int argc, char *argv[], struct shash *local_options,
                  const struct table_style *);
 
+/* member.c: rows of their own that inspectors refer to, such as functions and
+ * uplinks.  Several inspectors may refer to one. */
+struct member_kind {
+    const struct kind *kind;
+    const char *a;              /* "a function" */
+    const char *word;           /* "function" */
+    bool (*is_in)(const struct ovsrec_inspector *,
+                  const struct ovsdb_idl_row *);
+    const struct ovsdb_idl_row *(*insert)(void);
+    void (*add)(const struct ovsrec_inspector *,
+                const struct ovsdb_idl_row *);
+    void (*remove)(const struct ovsrec_inspector *,
+                   const struct ovsdb_idl_row *);
+    void (*delete)(const struct ovsdb_idl_row *);
+    /* Fails when these settings cannot be had beside others; may be NULL. */
+    void (*check_room)(const struct settings *,
+                       const struct ovsrec_inspector *);
+};
+
+/* All inspectors that refer to it. */
+void member_raise_users(const struct member_kind *, struct raised *,
+                        const struct ovsdb_idl_row *);
+
+/* "add-WORD INSPECTOR NAME KEY=VALUE...", "del-WORD INSPECTOR NAME". */
+void member_add(const struct member_kind *, int argc, char *argv[]);
+void member_remove(const struct member_kind *, char *argv[]);
+
 #endif /* utilities/inspectctl/inspectctl.h */

@@ -21,29 +21,47 @@
 #include "smap.h"
 #include "util.h"
 
+static const struct ovsrec_inspect_uplink *
+uplink_of(const struct ovsdb_idl_row *row)
+{
+    return CONTAINER_OF(row, struct ovsrec_inspect_uplink, header_);
+}
+
 static bool
-refers_to(const struct ovsrec_inspector *inspector,
-          const struct ovsrec_inspect_uplink *uplink)
+is_in(const struct ovsrec_inspector *inspector,
+      const struct ovsdb_idl_row *row)
 {
     for (size_t i = 0; i < inspector->n_uplinks; i++) {
-        if (inspector->uplinks[i] == uplink) {
+        if (inspector->uplinks[i] == uplink_of(row)) {
             return true;
         }
     }
     return false;
 }
 
-/* All inspectors that it serves. */
-static void
-raise_users(struct raised *raised, const struct ovsrec_inspect_uplink *uplink)
+static const struct ovsdb_idl_row *
+insert(void)
 {
-    const struct ovsrec_inspector *inspector;
+    return &ovsrec_inspect_uplink_insert(the_txn)->header_;
+}
 
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
-        if (refers_to(inspector, uplink)) {
-            raise_next_cfg(raised, inspector);
-        }
-    }
+static void
+add(const struct ovsrec_inspector *inspector, const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspector_update_uplinks_addvalue(inspector, uplink_of(row));
+}
+
+static void
+take_away(const struct ovsrec_inspector *inspector,
+          const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspector_update_uplinks_delvalue(inspector, uplink_of(row));
+}
+
+static void
+delete(const struct ovsdb_idl_row *row)
+{
+    ovsrec_inspect_uplink_delete(uplink_of(row));
 }
 
 const struct ovsrec_inspect_uplink *
@@ -55,124 +73,27 @@ find_uplink(const char *name)
                : NULL;
 }
 
-/* add-uplink */
-struct addition {
-    const char *inspector;
-    struct settings settings;
-    struct raised raised;
+static const struct member_kind member = {
+    .kind = &kind_uplink,
+    .a = "an uplink",
+    .word = "uplink",
+    .is_in = is_in,
+    .insert = insert,
+    .add = add,
+    .remove = take_away,
+    .delete = delete,
 };
-
-static void
-compose_addition(void *addition_)
-{
-    struct addition *addition = addition_;
-    const char *name = settings_get(&addition->settings, "name");
-    const struct ovsrec_inspector *inspector;
-    const struct ovsrec_inspect_uplink *row;
-
-    inspector = need_inspector(addition->inspector);
-    row = find_uplink(name);
-    if (row && !option("replace") && !option("may-exist")) {
-        fail("there is an uplink named \"%s\" already (see --may-exist and "
-             "--replace)", name);
-    }
-    if (!row) {
-        row = ovsrec_inspect_uplink_insert(the_txn);
-        settings_write(&addition->settings, &row->header_);
-    } else if (option("replace")) {
-        settings_write(&addition->settings, &row->header_);
-        raise_users(&addition->raised, row);
-    }
-    if (!refers_to(inspector, row)) {
-        ovsrec_inspector_update_uplinks_addvalue(inspector, row);
-    }
-    raise_next_cfg(&addition->raised, inspector);
-}
 
 void
 command_add_uplink(int argc, char *argv[])
 {
-    struct addition addition = { .inspector = argv[1] };
-    struct sset names = SSET_INITIALIZER(&names);
-    char *error;
-
-    if (option("replace") && option("may-exist")) {
-        fail_usage("either --replace or --may-exist");
-    }
-    error = settings_init(&addition.settings, &kind_uplink,
-                          (const char *const *) argv + 2, argc - 2);
-    if (error) {
-        fail_usage("%s", error);
-    }
-    sset_add(&names, settings_get(&addition.settings, "name"));
-    error = settings_check(&addition.settings);
-    if (error) {
-        fail("uplink %s: %s", settings_get(&addition.settings, "name"),
-             error);
-    }
-
-    raised_init(&addition.raised);
-    db_monitor();
-    db_transact(compose_addition, &addition, &addition.raised, "add-uplink");
-    if (!option("no-wait")) {
-        await_raised(&addition.raised);
-        report_rows(&kind_uplink, &names);
-    }
-    raised_destroy(&addition.raised);
-    settings_destroy(&addition.settings);
-    sset_destroy(&names);
-    db_close();
-}
-
-/* del-uplink */
-struct removal {
-    const char *inspector, *name;
-    struct raised raised;
-    bool removed;
-};
-
-static void
-compose_removal(void *removal_)
-{
-    struct removal *removal = removal_;
-    const struct ovsrec_inspector *inspector, *other;
-    const struct ovsrec_inspect_uplink *uplink;
-    bool shared = false;
-
-    inspector = need_inspector(removal->inspector);
-    uplink = find_uplink(removal->name);
-    removal->removed = uplink && refers_to(inspector, uplink);
-    if (!removal->removed) {
-        if (option("if-exists")) {
-            return;
-        }
-        fail("inspector \"%s\" has no uplink named \"%s\"",
-             removal->inspector, removal->name);
-    }
-    OVSREC_INSPECTOR_FOR_EACH (other, the_idl) {
-        shared |= other != inspector && refers_to(other, uplink);
-    }
-    ovsrec_inspector_update_uplinks_delvalue(inspector, uplink);
-    if (!shared) {
-        ovsrec_inspect_uplink_delete(uplink);
-    }
-    raise_next_cfg(&removal->raised, inspector);
+    member_add(&member, argc, argv);
 }
 
 void
 command_del_uplink(int argc OVS_UNUSED, char *argv[])
 {
-    struct removal removal = { .inspector = argv[1], .name = argv[2] };
-
-    raised_init(&removal.raised);
-    db_monitor();
-    db_transact(compose_removal, &removal, &removal.raised, "del-uplink");
-    if (removal.removed && !option("no-wait")) {
-        await_raised(&removal.raised);
-        printf("uplink %s: gone\n", removal.name);
-    }
-    raised_destroy(&removal.raised);
-    db_close();
+    member_remove(&member, argv);
 }
 
 /* token */

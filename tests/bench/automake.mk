@@ -22,7 +22,8 @@ EXTRA_DIST += \
 	tests/bench/README.md \
 	tests/bench/instructions.json \
 	tests/bench/instructions.py \
-	tests/bench/probes.sh
+	tests/bench/probes.sh \
+	tests/bench/uplink-cost.sh
 
 COUNT_INSTRUCTIONS = env CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	SANITIZE='$(SANITIZE_CFLAGS)' \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The uplink stays within 1 % of what is inspected, over every 60 s, with
-# traffic whose metadata would be a quarter of it: connections for one small web
-# page each, as fast as two processes can.
+# traffic whose metadata would be several times that: connections for one small
+# web page each, as fast as two processes can.
 #
 # What was sent is what the collector's socket has received, TLS included.
 # BUDGET_SECONDS (default 80) is how long it goes on; the floor is 1,000 bytes,
@@ -21,7 +21,7 @@ for i in 1 2; do
 done
 check "an uplink" make_uplink up
 mkdir "$SANDBOX_DIR/site"
-head -c 1500 /dev/zero | tr '\0' x >"$SANDBOX_DIR/site/page"
+head -c 6000 /dev/zero | tr '\0' x >"$SANDBOX_DIR/site/page"
 vm_spawn v2 web /usr/bin/python3 -m http.server \
     --directory "$SANDBOX_DIR/site" 80
 check_soon "a web server" 5 vm_listens v2 tcp 80

@@ -234,6 +234,13 @@ const struct insp_reader *insp_reader_of(enum insp_app);
 /* Whether a connection to that port may well speak it: its reader is asked
  * first. */
 bool insp_app_has_port(enum insp_app, uint16_t port);
+/* The same of either end of a connection. */
+static inline bool
+insp_reading_at_port(const struct insp_reading *r, enum insp_app app)
+{
+    return insp_app_has_port(app, r->port[1]) ||
+           insp_app_has_port(app, r->port[0]);
+}
 
 /* What is known by its first words alone, or INSP_APP_UNKNOWN (first.c). */
 enum insp_app insp_app_by_first(const struct insp_reading *r);

@@ -55,13 +55,6 @@ _Static_assert(sizeof(struct state) <= INSP_READER_STATE, "state");
 /* ------------------------------------------------------------------------ */
 /* Detection. */
 
-static bool
-is_at_port(const struct insp_reading *r)
-{
-    return insp_app_has_port(INSP_APP_FTP, r->port[1]) ||
-           insp_app_has_port(INSP_APP_FTP, r->port[0]);
-}
-
 /* Commands that nobody else has. */
 static bool
 is_of_ftp(struct insp_cursor line)
@@ -122,7 +115,8 @@ guess_client(const struct insp_reading *r, struct insp_cursor c)
         return INSP_GUESS_NO;
     }
     for (int i = 0; i < GUESS_LINES && insp_line_next_whole(&c, &line); i++) {
-        if (is_of_ftp(line) || (is_at_port(r) && is_login(line))) {
+        if (is_of_ftp(line) ||
+            (insp_reading_at_port(r, INSP_APP_FTP) && is_login(line))) {
             return INSP_GUESS_YES;
         }
         if (!is_login(line)) {
@@ -153,7 +147,8 @@ guess_server(const struct insp_reading *r, struct insp_cursor c)
             return INSP_GUESS_NO;
         }
         if (insp_line_has(line, "FTP") || insp_line_has(line, "FILEZILLA") ||
-            is_at_port(r) || code == 331 || code == 230 || code == 234) {
+            insp_reading_at_port(r, INSP_APP_FTP) || code == 331 ||
+            code == 230 || code == 234) {
             return INSP_GUESS_YES;
         }
         is_first &= more;

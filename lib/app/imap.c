@@ -51,13 +51,6 @@ _Static_assert(sizeof(struct state) <= INSP_READER_STATE, "state");
 /* ------------------------------------------------------------------------ */
 /* Detection. */
 
-static bool
-is_at_port(const struct insp_reading *r)
-{
-    return insp_app_has_port(INSP_APP_IMAP, r->port[1]) ||
-           insp_app_has_port(INSP_APP_IMAP, r->port[0]);
-}
-
 static enum insp_guess
 guess_server(const struct insp_reading *r, struct insp_cursor c)
 {
@@ -71,7 +64,7 @@ guess_server(const struct insp_reading *r, struct insp_cursor c)
     }
     if (insp_cursor_left(&line) &&
         (insp_line_has(line, "IMAP") || insp_line_has(line, "[CAPABILITY") ||
-         is_at_port(r))) {
+         insp_reading_at_port(r, INSP_APP_IMAP))) {
         return INSP_GUESS_YES;
     }
     return insp_line_is_text(c) ? INSP_GUESS_MAYBE : INSP_GUESS_NO;

@@ -49,13 +49,6 @@ _Static_assert(sizeof(struct state) <= INSP_READER_STATE, "state");
 /* ------------------------------------------------------------------------ */
 /* Detection. */
 
-static bool
-is_at_port(const struct insp_reading *r)
-{
-    return insp_app_has_port(INSP_APP_POP3, r->port[1]) ||
-           insp_app_has_port(INSP_APP_POP3, r->port[0]);
-}
-
 /* "<1896.697170952@mail.example>" at its end: for APOP. */
 static bool
 has_stamp(struct insp_cursor line)
@@ -86,7 +79,7 @@ guess_server(const struct insp_reading *r, struct insp_cursor c)
         return guess;
     }
     if (insp_line_has(line, "POP") || has_stamp(line) ||
-        (is_at_port(r) && insp_cursor_left(&line))) {
+        (insp_reading_at_port(r, INSP_APP_POP3) && insp_cursor_left(&line))) {
         return INSP_GUESS_YES;
     }
     insp_cursor_skip(&c, 3);
@@ -143,7 +136,8 @@ guess_client(const struct insp_reading *r, struct insp_cursor c)
         return INSP_GUESS_NO;
     }
     for (int i = 0; i < GUESS_LINES && insp_line_next_whole(&c, &line); i++) {
-        if (is_of_pop3(line) || (is_at_port(r) && is_login(line))) {
+        if (is_of_pop3(line) ||
+            (insp_reading_at_port(r, INSP_APP_POP3) && is_login(line))) {
             return INSP_GUESS_YES;
         }
         if (!is_login(line)) {

@@ -68,12 +68,6 @@ is_negotiation(const uint8_t *at, size_t size, uint8_t code)
                 : at[0] == NEGO_RESPONSE || at[0] == NEGO_FAILURE);
 }
 
-static bool
-is_at_port(const struct insp_reading *r)
-{
-    return r->port[0] == 3389 || r->port[1] == 3389;
-}
-
 static enum insp_guess
 detect(const struct insp_reading *r)
 {
@@ -94,7 +88,8 @@ detect(const struct insp_reading *r)
     if (length == head) {
         /* Before there was anything to negotiate: as in other protocols of
          * X.224. */
-        return is_at_port(r) ? INSP_GUESS_YES : INSP_GUESS_NO;
+        return insp_reading_at_port(r, INSP_APP_RDP) ? INSP_GUESS_YES
+                                                     : INSP_GUESS_NO;
     }
     if (is_negotiation(at + head, r->size > head ? r->size - head : 0,
                        at[5])) {

@@ -73,13 +73,6 @@ _Static_assert(sizeof(struct state) <= INSP_READER_STATE, "state");
 /* ------------------------------------------------------------------------ */
 /* Detection. */
 
-static bool
-is_at_port(const struct insp_reading *r)
-{
-    return insp_app_has_port(INSP_APP_SMTP, r->port[1]) ||
-           insp_app_has_port(INSP_APP_SMTP, r->port[0]);
-}
-
 static enum insp_guess
 guess_client(struct insp_cursor c)
 {
@@ -128,7 +121,7 @@ guess_server(const struct insp_reading *r, struct insp_cursor c)
         }
         /* FTP has no 250 so early. */
         if (insp_line_has(line, "SMTP") || insp_line_has(line, "POSTFIX") ||
-            is_at_port(r) || (i && code == 250)) {
+            insp_reading_at_port(r, INSP_APP_SMTP) || (i && code == 250)) {
             return INSP_GUESS_YES;
         }
     }

@@ -56,13 +56,6 @@ _Static_assert(sizeof(struct state) <= INSP_READER_STATE, "state");
 /* Detection. */
 
 static bool
-is_at_port(const struct insp_reading *r)
-{
-    return insp_app_has_port(INSP_APP_TELNET, r->port[1]) ||
-           insp_app_has_port(INSP_APP_TELNET, r->port[0]);
-}
-
-static bool
 is_negotiation(const uint8_t *at, size_t size)
 {
     return at[0] == IAC && (size < 2 || (at[1] >= WILL && at[1] <= DONT)) &&
@@ -73,7 +66,7 @@ is_negotiation(const uint8_t *at, size_t size)
 static bool
 has_prompt(const struct insp_reading *r, struct insp_cursor c)
 {
-    return is_at_port(r) && insp_line_is_text(c) &&
+    return insp_reading_at_port(r, INSP_APP_TELNET) && insp_line_is_text(c) &&
            (insp_line_has(c, "LOGIN:") || insp_line_has(c, "USERNAME:") ||
             insp_line_has(c, "PASSWORD:"));
 }
@@ -96,7 +89,8 @@ detect(const struct insp_reading *r)
         insp_cursor_skip(&c, 3);
         n++;
     }
-    if (n == 2 || (n == 1 && (!insp_cursor_left(&c) || is_at_port(r)))) {
+    if (n == 2 || (n == 1 && (!insp_cursor_left(&c) ||
+                              insp_reading_at_port(r, INSP_APP_TELNET)))) {
         return INSP_GUESS_YES;
     }
     return insp_cursor_left(&c) < 3 &&

@@ -38,6 +38,7 @@ lib_libinsp_a_SOURCES += \
 	lib/packet/packet.c \
 	lib/packet/packet.def \
 	lib/packet/packet.h \
+	lib/packet/plain.h \
 	lib/packet/refuse.c \
 	lib/packet/refuse.h
 
@@ -57,6 +58,8 @@ lib_libinsp_a_SOURCES += \
 	lib/flow/fragment.h \
 	lib/flow/key.c \
 	lib/flow/key.h \
+	lib/flow/plain.c \
+	lib/flow/plain.h \
 	lib/flow/port.h \
 	lib/flow/quota.c \
 	lib/flow/quota.h \

@@ -23,6 +23,7 @@
 #define INSP_PRINTF(F, A)   __attribute__((format(printf, F, A)))
 #define INSP_UNUSED         __attribute__((unused))
 #define INSP_NOINLINE       __attribute__((noinline))
+#define INSP_ALWAYS_INLINE  inline __attribute__((always_inline))
 #define INSP_PACKED         __attribute__((packed))
 
 #define INSP_CACHE_LINE     64

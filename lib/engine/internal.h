@@ -45,8 +45,16 @@ struct insp_worker_tally {
     _Atomic uint64_t words[INSP_TALLY_WORDS];       /* W; struct insp_tally */
 } INSP_LINE_ALIGNED;
 
-/* Adds 'batch' to what 'worker_tally' has; its worker only. */
-void insp_tally_publish(struct insp_worker_tally *, const struct insp_tally *);
+/* A word of a tally, in a set of them. */
+#define INSP_TALLY_BIT(WORD, TALLY)                                         \
+    (UINT64_C(1) << (size_t) ((const uint64_t *) (WORD)                     \
+                              - (const uint64_t *) (TALLY)))
+_Static_assert(INSP_TALLY_WORDS <= 64, "a set of its words is one word");
+
+/* Adds those words of 'batch' that are in the set 'changed' to what
+ * 'worker_tally' has; its worker only. */
+void insp_tally_publish(struct insp_worker_tally *, const struct insp_tally *,
+                        uint64_t changed);
 
 /* Adds a consistent copy of 'worker_tally' to '*sum'; any thread. */
 void insp_tally_read(const struct insp_worker_tally *, struct insp_tally *sum);

@@ -16,8 +16,9 @@
 #define INSP_ENGINE_PATH_H 1
 
 #include "engine/internal.h"
+#include "flow/plain.h"
 
-/* A packet on its way through the stages. */
+/* A packet on the long way through the stages. */
 struct insp_item {
     uint64_t now_ns;            /* When it came. */
     struct insp_packet packet;
@@ -34,13 +35,19 @@ struct insp_batch {
     const struct insp_snapshot_inspector *inspector;
     const struct insp_context *ctx;
     uint64_t now_ns;
-    uint64_t zone_hash;         /* Of the context's zone. */
     struct insp_worker_place *place;
     uint16_t worker;
     bool stale;                 /* A port of the context is gone. */
     bool tap;
+    struct insp_plain_batch plain;
+    uint64_t changed;           /* Words of 'tally' that are not 0. */
     struct insp_tally tally;
 };
+
+/* Adds 'n' to MEMBER of the tally of batch 'b'. */
+#define INSP_TALLY(B, MEMBER, N)                                            \
+    ((B)->changed |= INSP_TALLY_BIT(&(B)->tally.MEMBER, &(B)->tally),       \
+     (B)->tally.MEMBER += (N))
 
 /* version | rule | verdict | slots | as_to_vm */
 #define INSP_JUDGEMENT_VERSION_SHIFT 38
@@ -78,18 +85,32 @@ insp_judgement_unpack(uint64_t word, struct insp_judgement *j)
     j->alert = 0;
 }
 
-/* Whether the version that is in force has already let this direction of a
- * connection pass, to no function; or there are no rules. */
+/* What the judgement of a direction must be, in the bits of '*mask', so that
+ * the version that is in force has already let the connection pass, to no
+ * function; or there are no rules.  Never of copies of a flood, each of which
+ * is judged. */
+static inline void
+insp_judgement_passes(const struct insp_batch *b, uint64_t *word,
+                      uint64_t *mask)
+{
+    bool is_flood = b->ctx->flags & INSP_CONTEXT_FLOOD;
+
+    *word = is_flood ? 1 : (uint64_t) b->inspector->version
+                           << INSP_JUDGEMENT_VERSION_SHIFT;
+    *mask = is_flood ? 0 : UINT64_MAX << INSP_JUDGEMENT_VERSION_SHIFT
+                           | INSP_JUDGEMENT_OUTCOME;
+}
+
 static inline bool
 insp_is_allowed(const struct insp_batch *b, const struct insp_item *item,
                 const struct insp_conn *conn)
 {
-    uint64_t word = INSP_READ(conn->flow[item->side].judgement);
-
-    return insp_judgement_version(word) == b->inspector->version
-           && !(word & INSP_JUDGEMENT_OUTCOME)
-           && !(b->ctx->flags & INSP_CONTEXT_FLOOD);
+    return (INSP_READ(conn->flow[item->side].judgement)
+            & b->plain.judgement_mask) == b->plain.judgement;
 }
+
+/* Worker (worker.c): what makes a packet of this batch go the short way. */
+void insp_plain_begin(struct insp_batch *);
 
 /* Worker (judge.c): what the rules say of a packet that has been counted; there
  * are rules, or it has no connection ('conn' is NULL). */

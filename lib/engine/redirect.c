@@ -268,8 +268,8 @@ insp_redirect(struct insp_batch *b, const struct insp_item *item,
     }
     plan(b, j, &trip);
     travel(&place, &trip, verdict);
-    b->tally.missed_open += place.missed_open;
-    b->tally.missed_closed += place.missed_closed;
+    INSP_TALLY(b, missed_open, place.missed_open);
+    INSP_TALLY(b, missed_closed, place.missed_closed);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -396,7 +396,7 @@ insp_worker_return(struct insp_engine *engine, unsigned int worker,
         tally.missed_open = place.missed_open;
         tally.missed_closed = place.missed_closed;
         insp_tally_publish(&place.inspector->inspector->tallies[worker],
-                           &tally);
+                           &tally, UINT64_MAX >> (64 - INSP_TALLY_WORDS));
     }
     atomic_store_explicit(&at->frame, NULL, memory_order_relaxed);
     insp_epoch_leave(&engine->epoch, worker);

@@ -11,19 +11,18 @@
 
 void
 insp_tally_publish(struct insp_worker_tally *mine,
-                   const struct insp_tally *batch)
+                   const struct insp_tally *batch, uint64_t changed)
 {
     uint32_t sequence = INSP_READ(mine->sequence);
-    uint64_t words[INSP_TALLY_WORDS];
+    const uint64_t *words = (const uint64_t *) (const void *) batch;
 
-    memcpy(words, batch, sizeof words);
     atomic_store_explicit(&mine->sequence, sequence + 1,
                           memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    for (size_t i = 0; i < INSP_TALLY_WORDS; i++) {
-        if (words[i]) {
-            INSP_COUNT(mine->words[i], words[i]);
-        }
+    for (; changed; changed &= changed - 1) {
+        int i = __builtin_ctzll(changed);
+
+        INSP_COUNT(mine->words[i], words[i]);
     }
     atomic_store_explicit(&mine->sequence, sequence + 2,
                           memory_order_release);

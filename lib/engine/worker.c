@@ -1,12 +1,17 @@
 /* The packet path.
  *
- *     frames -> parse + key + hash -> (bucket, entry on their way) ->
- *     connection or remainder -> count -> read -> verdict
+ *     frames -> plain? ---------> hash --> (bucket, entry on their way) ->
+ *               else parse, key     count and allow; or else the long way:
+ *                                   connection or remainder -> count -> read
+ *                                   -> verdict
  *
  * Each stage is a loop over the batch, so that what the next stage touches is
- * fetched while this one still works on other packets.  The worker is inside
- * the epoch from the first line to the last, which keeps the snapshot, its
- * tables and their entries in place. */
+ * fetched while this one still works on other packets.  The short way
+ * (flow/plain.h) is that of nearly all packets: whatever it does not take goes
+ * the long way, in its turn, so that packets are counted and judged in the
+ * order in which they came.  The worker is inside the epoch from the first
+ * line to the last, which keeps the snapshot, its tables and their entries in
+ * place. */
 
 #include "engine/path.h"
 
@@ -75,7 +80,7 @@ set_remainder_key(const struct insp_batch *b, struct insp_item *item)
     item->side = 0;
     insp_key_remainder(&item->key, item->why, item->packet.ethertype,
                        b->ctx->in_port, b->ctx->out_port, &b->ctx->zone);
-    item->hash = insp_key_hash_in(&item->key, b->zone_hash,
+    item->hash = insp_key_hash_in(&item->key, b->plain.zone_hash,
                                   &b->inspector->secret);
 }
 
@@ -93,8 +98,14 @@ set_connection_key(const struct insp_batch *b, struct insp_item *item,
         item->side = (uint8_t) insp_key_from_packet(&item->key, &item->packet,
                                                     &b->ctx->zone);
     }
-    item->hash = insp_key_hash_in(&item->key, b->zone_hash,
+    item->hash = insp_key_hash_in(&item->key, b->plain.zone_hash,
                                   &b->inspector->secret);
+}
+
+static void
+set_frame(const struct insp_batch *b, const struct insp_frame *frame)
+{
+    atomic_store_explicit(&b->place->frame, frame, memory_order_relaxed);
 }
 
 static void
@@ -104,7 +115,7 @@ parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *fra
 
     fact = insp_packet_parse(&item->packet, frame->data, frame->size,
                              frame->wire_size);
-    b->tally.facts[fact]++;
+    INSP_TALLY(b, facts[fact], 1);
     item->why = remainder_of(b, item, fact);
     if (INSP_LIKELY(item->why == INSP_N_REMAINDERS)) {
         if (INSP_UNLIKELY(item->packet.is_fragment)
@@ -116,7 +127,24 @@ parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *fra
     } else {
         set_remainder_key(b, item);
     }
-    insp_table_prefetch_bucket(b->inspector->table, item->hash);
+}
+
+/* A plain packet for the long way. */
+static void
+parse_plain(struct insp_batch *b, const struct insp_noted *noted,
+            struct insp_item *item, const struct insp_frame *frame)
+{
+    enum insp_packet_fact fact;
+
+    fact = insp_packet_parse(&item->packet, frame->data, frame->size,
+                             frame->wire_size);
+    INSP_TALLY(b, facts[fact], 1);
+    item->now_ns = noted->now_ns;
+    item->why = INSP_N_REMAINDERS;
+    item->has_connection = true;
+    item->side = (uint8_t) insp_key_from_packet(&item->key, &item->packet,
+                                                &b->ctx->zone);
+    item->hash = noted->hash;
 }
 
 static void
@@ -210,45 +238,107 @@ inspect(struct insp_batch *b, struct insp_item *item,
     if (conn || remainder) {
         insp_table_count(table, conn ? conn : remainder, item->side, &packet);
     } else {
-        b->tally.catch_all_packets++;
-        b->tally.catch_all_bytes += frame->wire_size;
+        INSP_TALLY(b, catch_all_packets, 1);
+        INSP_TALLY(b, catch_all_bytes, frame->wire_size);
     }
-    b->tally.inspected_packets++;
-    b->tally.inspected_bytes += frame->wire_size;
+    INSP_TALLY(b, inspected_packets, 1);
+    INSP_TALLY(b, inspected_bytes, frame->wire_size);
     if (INSP_UNLIKELY(reads)) {
         insp_read(b, item, frame, &packet, conn, expected);
     }
 
     verdict = decide(b, item, frame, conn);
-    b->tally.verdicts[verdict.kind]++;
+    INSP_TALLY(b, verdicts[verdict.kind], 1);
     return verdict;
+}
+
+void
+insp_plain_begin(struct insp_batch *b)
+{
+    struct insp_plain_batch *plain = &b->plain;
+    const struct insp_snapshot_inspector *inspector = b->inspector;
+
+    insp_plain_set_table(plain, inspector->table);
+    plain->zone = &b->ctx->zone;
+    plain->secret = &inspector->secret;
+    plain->zone_hash = insp_zone_hash(&b->ctx->zone, &inspector->secret);
+    plain->in_port = b->ctx->in_port;
+    plain->worker = b->worker;
+    plain->are_read = inspector->dialogs != NULL;
+    insp_judgement_passes(b, &plain->judgement, &plain->judgement_mask);
+}
+
+/* The long way, first half: for what is not plain. */
+static INSP_NOINLINE void
+note_slowly(struct insp_batch *b, struct insp_noted *noted,
+            struct insp_item *item, const struct insp_frame *frame)
+{
+    item->now_ns = noted->now_ns;
+    parse(b, item, frame);
+    noted->is_plain = false;
+    noted->hash = item->hash;
+    noted->side = item->side;
+}
+
+/* The second half, also for what turned out to be more than plain. */
+static INSP_NOINLINE void
+go_on_slowly(struct insp_batch *b, const struct insp_noted *noted,
+             struct insp_item *item, const struct insp_frame *frame,
+             struct insp_verdict *verdict)
+{
+    set_frame(b, frame);
+    if (noted->is_plain) {
+        parse_plain(b, noted, item, frame);
+    }
+    *verdict = inspect(b, item, frame);
+}
+
+static void
+note(struct insp_batch *b, struct insp_noted *noted, struct insp_item *items,
+     const struct insp_frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct insp_frame *frame = &frames[i];
+
+        set_frame(b, frame);
+        noted[i].now_ns = b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns;
+        if (INSP_UNLIKELY(b->stale || frame->nat)
+            || !insp_plain_note(&b->plain, &noted[i], frame->data,
+                                frame->size, frame->wire_size)) {
+            note_slowly(b, &noted[i], &items[i], frame);
+        }
+        insp_plain_prefetch_bucket(&b->plain, noted[i].hash);
+    }
 }
 
 /* All stages for a batch that is to be inspected. */
 static bool
-run_stages(struct insp_batch *b, struct insp_worker_place *place,
-           const struct insp_frame *frames, size_t n,
+run_stages(struct insp_batch *b, const struct insp_frame *frames, size_t n,
            struct insp_verdict *verdicts)
 {
+    struct insp_noted noted[INSP_BATCH_MAX];
     struct insp_item items[INSP_BATCH_MAX];
     bool all_allowed = true;
+    uint64_t bytes = 0;
+    size_t done = 0;
 
+    noted[0].hash = 0; /* Of an empty batch. */
+    note(b, noted, items, frames, n);
+    insp_plain_prefetch(b->inspector->table, noted, n);
     for (size_t i = 0; i < n; i++) {
-        atomic_store_explicit(&place->frame, &frames[i],
-                              memory_order_relaxed);
-        items[i].now_ns = b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns;
-        parse(b, &items[i], &frames[i]);
+        size_t from = i;
+
+        i = insp_plain_count(&b->plain, noted, from, n, &bytes);
+        done += i - from;
+        if (i < n) {
+            go_on_slowly(b, &noted[i], &items[i], &frames[i], &verdicts[i]);
+            all_allowed &= verdicts[i].kind == INSP_VERDICT_ALLOW;
+        }
     }
-    for (size_t i = 0; i < n; i++) {
-        insp_table_prefetch_entry(b->inspector->table, items[i].hash,
-                                  items[i].side);
-    }
-    for (size_t i = 0; i < n; i++) {
-        atomic_store_explicit(&place->frame, &frames[i],
-                              memory_order_relaxed);
-        verdicts[i] = inspect(b, &items[i], &frames[i]);
-        all_allowed &= verdicts[i].kind == INSP_VERDICT_ALLOW;
-    }
+    INSP_TALLY(b, facts[INSP_PACKET_OK], done);
+    INSP_TALLY(b, inspected_packets, done);
+    INSP_TALLY(b, inspected_bytes, bytes);
+    INSP_TALLY(b, verdicts[INSP_VERDICT_ALLOW], done);
     return all_allowed;
 }
 
@@ -258,10 +348,11 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
                 const struct insp_frame *frames, size_t n, uint64_t now_ns,
                 struct insp_verdict *verdicts)
 {
-    struct insp_worker_place *place = &engine->places[worker];
-    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns, .place = place,
+    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns,
+                            .place = &engine->places[worker],
                             .worker = (uint16_t) worker };
     bool all_allowed = true;
+    uint64_t bytes = 0;
 
     memset(verdicts, 0, n * sizeof *verdicts);  /* Allowed. */
     insp_epoch_enter(&engine->epoch, worker);
@@ -275,24 +366,26 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
         return true;
     }
 
-    b.tally.seen_packets = n;
     for (size_t i = 0; i < n; i++) {
         INSP_PREFETCH(frames[i].data);
-        b.tally.seen_bytes += frames[i].wire_size;
+        bytes += frames[i].wire_size;
     }
+    INSP_TALLY(&b, seen_packets, n);
+    INSP_TALLY(&b, seen_bytes, bytes);
     if (INSP_UNLIKELY(!b.inspector->enabled)) {
-        b.tally.skipped[INSP_SKIP_DISABLED] = n;
+        INSP_TALLY(&b, skipped[INSP_SKIP_DISABLED], n);
     } else if (INSP_UNLIKELY(!b.inspector->table)) {
-        b.tally.skipped[INSP_SKIP_FAILED] = n;
+        INSP_TALLY(&b, skipped[INSP_SKIP_FAILED], n);
     } else {
         b.tap = b.inspector->tap || ctx->flags & INSP_CONTEXT_TAP;
         b.stale = port_is_stale(b.snapshot, ctx->in_port)
                   || port_is_stale(b.snapshot, ctx->out_port);
-        b.zone_hash = insp_zone_hash(&ctx->zone, &b.inspector->secret);
-        all_allowed = run_stages(&b, place, frames, n, verdicts);
+        insp_plain_begin(&b);
+        all_allowed = run_stages(&b, frames, n, verdicts);
     }
-    insp_tally_publish(&b.inspector->inspector->tallies[worker], &b.tally);
-    atomic_store_explicit(&place->frame, NULL, memory_order_relaxed);
+    insp_tally_publish(&b.inspector->inspector->tallies[worker], &b.tally,
+                       b.changed);
+    set_frame(&b, NULL);
     insp_epoch_leave(&engine->epoch, worker);
     return all_allowed;
 }

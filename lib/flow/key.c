@@ -33,15 +33,6 @@ load64(const uint8_t *bytes)
     return __builtin_bswap64(word);
 }
 
-static inline uint32_t
-load32(const uint8_t *bytes)
-{
-    uint32_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return __builtin_bswap32(word);
-}
-
 static inline int
 compare16(const uint8_t *a, const uint8_t *b)
 {
@@ -61,16 +52,6 @@ join(uint32_t first, uint32_t second)
 {
     uint32_t halves[2] = { first, second };
     uint64_t word;
-
-    memcpy(&word, halves, sizeof word);
-    return word;
-}
-
-static inline uint32_t
-join16(uint16_t first, uint16_t second)
-{
-    uint16_t halves[2] = { first, second };
-    uint32_t word;
 
     memcpy(&word, halves, sizeof word);
     return word;
@@ -104,13 +85,13 @@ static inline void
 put_rest(struct insp_key *key, uint16_t port0, uint16_t port1,
          const struct insp_zone *zone, uint8_t ip_version, uint8_t proto)
 {
-    const uint8_t rest[4] = { ip_version, proto, 0, 0 };
+    uint32_t kind = insp_key_kind(ip_version, proto);
     uint32_t words[3];
 
     memcpy(words, zone, sizeof words);
-    put_word(key, 4, join(join16(port0, port1), words[0]));
+    put_word(key, 4, join(insp_key_ports(port0, port1), words[0]));
     put_word(key, 5, join(words[1], words[2]));
-    memcpy(&key->ip_version, rest, sizeof rest);
+    memcpy(&key->ip_version, &kind, sizeof kind);
 }
 
 static inline unsigned int
@@ -119,13 +100,13 @@ make_key4(struct insp_key *key, uint8_t proto, const uint8_t *src,
           const struct insp_zone *zone)
 {
     static const uint8_t prefix[4] = { 0, 0, 0xff, 0xff };
-    bool side = ((uint64_t) load32(src) << 16 | src_port) >
-                ((uint64_t) load32(dst) << 16 | dst_port);
     uint32_t before, from, to;
+    bool side;
 
     memcpy(&before, prefix, sizeof before);
     memcpy(&from, src, sizeof from);
     memcpy(&to, dst, sizeof to);
+    side = insp_key_side4(from, to, src_port, dst_port);
     put_word(key, 0, 0);
     put_word(key, 1, join(before, side ? to : from));
     put_word(key, 2, 0);

@@ -86,27 +86,62 @@ insp_zone_hash(const struct insp_zone *zone,
     return insp_hash_fold(word ^ secret->k[0], rest ^ secret->k[1]);
 }
 
-/* 'zone_hash' is that of key->zone.  Of IPv4 two words say everything. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "words of a key are put together below");
+
+/* The four bytes of both ports, and those of IP version and protocol, as they
+ * stand in a key. */
+static inline uint32_t
+insp_key_ports(uint16_t port0, uint16_t port1)
+{
+    return (uint32_t) port1 << 16 | port0;
+}
+
+static inline uint32_t
+insp_key_kind(uint8_t ip_version, uint8_t proto)
+{
+    return (uint32_t) proto << 8 | ip_version;
+}
+
+static inline uint32_t
+insp_key_finish(uint64_t addresses, uint32_t ports, uint32_t kind,
+                uint64_t zone_hash, const struct insp_hash_key *secret)
+{
+    uint64_t rest = (uint64_t) kind << 32 | ports;
+    uint64_t hash = insp_hash_fold(addresses ^ secret->k[2], rest ^ zone_hash);
+
+    hash = insp_hash_fold(hash ^ secret->k[3], secret->k[1]);
+    return (uint32_t) (hash ^ hash >> 32);
+}
+
+/* Of IPv4, side 0 first. */
+static inline uint32_t
+insp_key_hash4(const uint32_t addr[2], uint32_t ports, uint8_t proto,
+               uint64_t zone_hash, const struct insp_hash_key *secret)
+{
+    return insp_key_finish((uint64_t) addr[0] << 32 | addr[1], ports,
+                           insp_key_kind(4, proto), zone_hash, secret);
+}
+
+/* 'zone_hash' is that of key->zone. */
 static inline uint32_t
 insp_key_hash_in(const struct insp_key *key, uint64_t zone_hash,
                  const struct insp_hash_key *secret)
 {
-    uint64_t rest = (uint64_t) insp_key_half(key, 48) << 32 |
-                    insp_key_half(key, offsetof(struct insp_key, port));
-    uint64_t hash;
+    uint64_t addresses;
 
     if (INSP_LIKELY(key->ip_version == 4)) {
-        hash = (uint64_t) insp_key_half(key, 12) << 32 |
-               insp_key_half(key, 28);
+        addresses = (uint64_t) insp_key_half(key, 12) << 32 |
+                    insp_key_half(key, 28);
     } else {
-        hash = insp_hash_fold(insp_key_word(key, 0) ^ secret->k[0],
-                              insp_key_word(key, 1) ^ secret->k[1]);
-        hash = insp_hash_fold(insp_key_word(key, 2) ^ hash,
-                              insp_key_word(key, 3) ^ secret->k[3]);
+        addresses = insp_hash_fold(insp_key_word(key, 0) ^ secret->k[0],
+                                   insp_key_word(key, 1) ^ secret->k[1]);
+        addresses = insp_hash_fold(insp_key_word(key, 2) ^ addresses,
+                                   insp_key_word(key, 3) ^ secret->k[3]);
     }
-    hash = insp_hash_fold(hash ^ secret->k[2], rest ^ zone_hash);
-    hash = insp_hash_fold(hash ^ secret->k[3], secret->k[1]);
-    return (uint32_t) (hash ^ hash >> 32);
+    return insp_key_finish(addresses,
+                           insp_key_half(key, offsetof(struct insp_key, port)),
+                           insp_key_half(key, 48), zone_hash, secret);
 }
 
 static inline uint32_t
@@ -131,6 +166,34 @@ insp_key_equal(const struct insp_key *a, const struct insp_key *b)
     memcpy(&x, (const uint8_t *) a + 8 * INSP_KEY_WORDS, sizeof x);
     memcpy(&y, (const uint8_t *) b + 8 * INSP_KEY_WORDS, sizeof y);
     return !(differs | (x ^ y));
+}
+
+/* Whether 'key' is that of an IPv4 packet, given as to insp_key_hash4(). */
+static inline bool
+insp_key_is4(const struct insp_key *key, const uint32_t addr[2],
+             uint32_t ports, uint8_t proto, const struct insp_zone *zone)
+{
+    uint64_t zone_rest;
+    uint32_t zone_first;
+
+    memcpy(&zone_first, zone, sizeof zone_first);
+    memcpy(&zone_rest, (const uint8_t *) zone + 4, sizeof zone_rest);
+    return !((insp_key_half(key, 12) ^ addr[0]) |
+             (insp_key_half(key, 28) ^ addr[1]) |
+             (insp_key_half(key, offsetof(struct insp_key, port)) ^ ports) |
+             (insp_key_half(key, 36) ^ zone_first) |
+             (insp_key_half(key, 48) ^ insp_key_kind(4, proto)) |
+             (insp_key_word(key, 5) ^ zone_rest));
+}
+
+/* The side that sends, of two IPv4 endpoints whose addresses are as on the
+ * wire: the rule of key.c. */
+static inline bool
+insp_key_side4(uint32_t src, uint32_t dst, uint16_t src_port,
+               uint16_t dst_port)
+{
+    return ((uint64_t) __builtin_bswap32(src) << 16 | src_port) >
+           ((uint64_t) __builtin_bswap32(dst) << 16 | dst_port);
 }
 
 /* Why a packet has no connection.  A remainder is kept in the connection

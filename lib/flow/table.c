@@ -202,26 +202,6 @@ insp_table_create(const struct insp_table_config *config,
 }
 
 void
-insp_table_prefetch_bucket(const struct insp_table *t, uint32_t hash)
-{
-    INSP_PREFETCH(insp_bucket_of(t, hash));
-}
-
-void
-insp_table_prefetch_entry(const struct insp_table *t, uint32_t hash,
-                          unsigned int side)
-{
-    uint32_t at = (uint32_t) INSP_READ(*insp_bucket_of(t, hash));
-
-    if (at) {
-        const struct insp_conn *conn = &t->conns[at - 1];
-
-        INSP_PREFETCH(conn);
-        INSP_PREFETCH_WRITE(&conn->flow[side]);
-    }
-}
-
-void
 insp_table_fragment_note(struct insp_table *t,
                          const struct insp_packet *packet,
                          const struct insp_zone *zone, uint64_t now_ns)

@@ -224,12 +224,6 @@ struct insp_flow_packet {
     bool nat_split;
 };
 
-/* Worker: brings the bucket, then the entry of 'hash' with the direction of
- * 'side', nearer. */
-void insp_table_prefetch_bucket(const struct insp_table *, uint32_t hash);
-void insp_table_prefetch_entry(const struct insp_table *, uint32_t hash,
-                               unsigned int side);
-
 /* Worker: the connection of 'key', found or begun with this packet (whose
  * sending side is 'side').  A SYN on a closed connection, or another port
  * behind the same address in a zone that does not name ports (EXPLICIT,

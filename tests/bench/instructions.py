@@ -42,11 +42,11 @@ TIMEOUT = 300
 
 # Of micro.c, and what people call it.
 MICRO = {
-    'parse': 'parsing alone',
-    'key': 'parsing, key and hash',
-    'lookup': 'the same, and finding the connection',
-    'count': 'the same, and counting',
-    'judge': 'the same, and the verdict that is kept',
+    'parse': 'the long way: parsing',
+    'key': 'the long way: parsing, key and hash',
+    'note': 'the short way: what a plain packet says, hash',
+    'fetch': 'the same, and prefetching',
+    'count': 'the same, and finding, asking, counting',
     'established': 'established, in batches of 32, no rules',
     'established-alone': 'established, one by one, no rules',
     'established-1000-rules': 'established, in batches of 32, 1,000 rules',

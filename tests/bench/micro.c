@@ -419,80 +419,68 @@ do_nothing(struct bench *b, size_t from, size_t n)
 }
 
 enum stage {
-    PARSE,
+    PARSE, /* What the long way begins with... */
     KEY,
-    LOOKUP,
-    COUNT,
-    JUDGE
+    NOTE, /* ... and the short way, */
+    FETCH,
+    COUNT
 };
 
-/* All stages up to 'last', in the order of engine/worker.c. */
-static inline __attribute__((always_inline)) void
-do_stages(struct bench *b, size_t from, size_t n, enum stage last)
+static void
+parse(struct bench *b, size_t from, size_t n, bool key)
 {
     const struct insp_snapshot_inspector *inspector = b->batch.inspector;
-    struct insp_table *table = inspector->table;
-    struct insp_conn *conns[INSP_BATCH_MAX];
-    struct insp_flow_packet packets[INSP_BATCH_MAX];
+    const struct insp_zone *zone = &b->batch.ctx->zone;
     struct insp_item items[INSP_BATCH_MAX];
-    uint64_t zone_hash;
 
-    b->batch.ctx = &b->context[b->side];
-    zone_hash = insp_zone_hash(&b->batch.ctx->zone, &inspector->secret);
     for (size_t i = 0; i < n; i++) {
         const struct insp_frame *f = &b->frames[from + i];
         struct insp_item *item = &items[i];
 
         b->sink +=
             insp_packet_parse(&item->packet, f->data, f->size, f->wire_size);
-        if (last >= KEY) {
-            item->side =
-                (uint8_t) insp_key_from_packet(&item->key, &item->packet,
-                                               &b->batch.ctx->zone);
-            item->hash = insp_key_hash_in(&item->key, zone_hash,
-                                          &inspector->secret);
-            item->has_connection = true;
+        if (key) {
+            item->side = (uint8_t) insp_key_from_packet(&item->key,
+                                                        &item->packet, zone);
+            item->hash =
+                insp_key_hash_in(&item->key, b->batch.plain.zone_hash,
+                                 &inspector->secret);
             b->sink += item->hash;
         }
-        if (last >= LOOKUP) {
-            insp_table_prefetch_bucket(table, item->hash);
-        }
     }
-    if (last < LOOKUP) {
+}
+
+/* All stages up to 'last', in the order of engine/worker.c. */
+static inline __attribute__((always_inline)) void
+do_stages(struct bench *b, size_t from, size_t n, enum stage last)
+{
+    struct insp_plain_batch *plain = &b->batch.plain;
+    struct insp_noted noted[INSP_BATCH_MAX];
+
+    b->batch.ctx = &b->context[b->side];
+    insp_plain_begin(&b->batch);
+    if (last <= KEY) {
+        parse(b, from, n, last == KEY);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        insp_table_prefetch_entry(table, items[i].hash, items[i].side);
+        const struct insp_frame *f = &b->frames[from + i];
+
+        noted[i].now_ns = b->now_ns;
+        if (!insp_plain_note(plain, &noted[i], f->data, f->size,
+                             f->wire_size)) {
+            fail("a packet is not plain");
+        }
+        b->sink += noted[i].hash;
+        if (last >= FETCH) {
+            insp_plain_prefetch_bucket(plain, noted[i].hash);
+        }
     }
-    for (size_t i = 0; i < n; i++) {
-        const struct insp_packet *p = &items[i].packet;
-
-        packets[i] = (struct insp_flow_packet){
-            .now_ns = b->now_ns,
-            .wire_size = b->frames[from + i].wire_size,
-            .in_port = b->batch.ctx->in_port,
-            .out_port = b->batch.ctx->out_port,
-            .payload_size = p->payload_size,
-            .tcp_seq = p->tcp_seq,
-            .tcp_flags = p->tcp_flags,
-            .is_tcp = p->proto == INSP_PROTO_TCP,
-        };
-        conns[i] = insp_table_get(table, &items[i].key, items[i].hash,
-                                  items[i].side, &packets[i], &items[i].why);
-        if (!conns[i]) {
-            fail("a connection is missing");
-        }
-        if (last >= COUNT) {
-            insp_table_count(table, conns[i], items[i].side, &packets[i]);
-        }
-        if (last >= JUDGE &&
-            !insp_is_allowed(&b->batch, &items[i], conns[i])) {
-            struct insp_judgement j;
-
-            insp_judge(&b->batch, &items[i], &b->frames[from + i], conns[i],
-                       &j);
-            b->sink += j.verdict;
-        }
+    if (last >= FETCH) {
+        insp_plain_prefetch(plain->table, noted, n);
+    }
+    if (last >= COUNT && insp_plain_count(plain, noted, 0, n, &b->sink) < n) {
+        fail("a connection is not established");
     }
 }
 
@@ -509,21 +497,21 @@ do_key(struct bench *b, size_t from, size_t n)
 }
 
 static void
-do_lookup(struct bench *b, size_t from, size_t n)
+do_note(struct bench *b, size_t from, size_t n)
 {
-    do_stages(b, from, n, LOOKUP);
+    do_stages(b, from, n, NOTE);
+}
+
+static void
+do_fetch(struct bench *b, size_t from, size_t n)
+{
+    do_stages(b, from, n, FETCH);
 }
 
 static void
 do_count(struct bench *b, size_t from, size_t n)
 {
     do_stages(b, from, n, COUNT);
-}
-
-static void
-do_judge(struct bench *b, size_t from, size_t n)
-{
-    do_stages(b, from, n, JUDGE);
 }
 
 static void
@@ -862,17 +850,13 @@ run_group(const char *title, const struct setup *setup, bool all_stages)
           .counts = true },
         { .name = "parse", .work = do_parse, .batch = 32 },
         { .name = "key", .work = do_key, .batch = 32, .below = "parse" },
-        { .name = "lookup", .work = do_lookup, .batch = 32, .below = "key" },
+        { .name = "note", .work = do_note, .batch = 32 },
+        { .name = "fetch", .work = do_fetch, .batch = 32, .below = "note" },
         { .name = "count",
           .work = do_count,
           .batch = 32,
           .counts = true,
-          .below = "lookup" },
-        { .name = "judge",
-          .work = do_judge,
-          .batch = 32,
-          .counts = true,
-          .below = "count" },
+          .below = "fetch" },
     };
     size_t n_rows = all_stages ? INSP_ARRAY_SIZE(rows) : 4;
     size_t rounds = options.quick ? 64 : 512;
@@ -1021,9 +1005,9 @@ static const struct count_case {
 } count_cases[] = {
     { "parse", { 2048, 0, ACKS, true }, do_parse, 32 },
     { "key", { 2048, 0, ACKS, true }, do_key, 32 },
-    { "lookup", { 2048, 0, ACKS, true }, do_lookup, 32 },
+    { "note", { 2048, 0, ACKS, true }, do_note, 32 },
+    { "fetch", { 2048, 0, ACKS, true }, do_fetch, 32 },
     { "count", { 2048, 0, ACKS, true }, do_count, 32 },
-    { "judge", { 2048, 0, ACKS, true }, do_judge, 32 },
     { "established", { 2048, 0, ACKS, true }, do_whole, 32 },
     { "established-alone", { 2048, 0, ACKS, true }, do_whole, 1 },
     { "established-1000-rules", { 2048, 1000, ACKS, true }, do_whole, 32 },

@@ -1,7 +1,8 @@
 /* How it works: the input is a frame, behind two bytes that say how much
  * longer than the captured bytes it was on the wire.  It is parsed, the
  * promises of packet/packet.h are checked on the result, and what is a packet
- * of a connection becomes a key, as in the engine.  Then the frame is cut by
+ * of a connection becomes a key, as in the engine.  What packet/plain.h calls
+ * plain must be such a packet, and say the same.  Then the frame is cut by
  * one byte and parsed again: less of a packet never tells more. */
 
 #include "packet/packet.h"
@@ -10,6 +11,7 @@
 
 #include "base/cursor.h"
 #include "flow/key.h"
+#include "packet/plain.h"
 #include "fuzz.h"
 
 /* 'n' bytes at 'at', which may be NULL, lie inside the frame. */
@@ -81,6 +83,28 @@ check_key(const struct insp_packet *p)
                   key.port[0] == key.port[1]));
 }
 
+static void
+check_plain(const struct insp_packet *p, enum insp_packet_fact fact,
+            const uint8_t *frame, size_t size, size_t wire_size)
+{
+    struct insp_plain plain;
+
+    if (!insp_plain_read(&plain, frame, size, wire_size)) {
+        return;
+    }
+    FUZZ_PROMISE(fact == INSP_PACKET_OK && !p->is_fragment);
+    FUZZ_PROMISE(p->ip_version == 4 && p->proto == plain.proto);
+    FUZZ_PROMISE(!memcmp(p->src, &plain.src, 4) &&
+                 !memcmp(p->dst, &plain.dst, 4));
+    FUZZ_PROMISE(p->src_port == plain.src_port &&
+                 p->dst_port == plain.dst_port);
+    FUZZ_PROMISE(p->payload_size == plain.payload_size);
+    FUZZ_PROMISE(p->tcp_seq == plain.tcp_seq &&
+                 p->tcp_flags == plain.tcp_flags);
+    FUZZ_PROMISE(!(plain.tcp_flags &
+                   (INSP_TCP_SYN | INSP_TCP_FIN | INSP_TCP_RST)));
+}
+
 static enum insp_packet_fact
 parse(const uint8_t *frame, size_t size, size_t wire_size)
 {
@@ -98,6 +122,7 @@ parse(const uint8_t *frame, size_t size, size_t wire_size)
     if (fact == INSP_PACKET_OK) {
         check_key(&p);
     }
+    check_plain(&p, fact, frame, size, wire_size);
     return fact;
 }
 

@@ -27,6 +27,7 @@ unit_programs = \
 	tests/unit/test-judge \
 	tests/unit/test-metadata \
 	tests/unit/test-packet \
+	tests/unit/test-plain \
 	tests/unit/test-policy \
 	tests/unit/test-purity \
 	tests/unit/test-record \

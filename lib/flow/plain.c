@@ -1,0 +1,118 @@
+/* How it works
+ * ------------
+ *
+ * All that the long way would find out for such a packet is asked of two
+ * lines, the key's and the direction's: that nothing is new (no flag, no gap,
+ * no other port or worker), nothing waits (reader, judgement), nothing ends.
+ * Each question has its like in begin.c, count.c, tcp.h or the engine; the
+ * order does not matter, because the answer "no" leaves all as it was. */
+
+#include "flow/plain.h"
+
+#include "flow/table-private.h"
+
+void
+insp_plain_set_table(struct insp_plain_batch *b, struct insp_table *t)
+{
+    b->table = t;
+    b->buckets = t->buckets;
+    b->bucket_mask = t->bucket_mask;
+}
+
+void
+insp_plain_prefetch(const struct insp_table *t, const struct insp_noted *noted,
+                    size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = (uint32_t) INSP_READ(*insp_bucket_of(t, noted[i].hash));
+
+        if (INSP_LIKELY(at)) {
+            const struct insp_conn *conn = &t->conns[at - 1];
+
+            INSP_PREFETCH(conn);
+            INSP_PREFETCH_WRITE(&conn->flow[noted[i].side]);
+        }
+    }
+}
+
+static inline struct insp_conn *
+find(const struct insp_plain_batch *b, const struct insp_noted *p)
+{
+    const struct insp_table *t = b->table;
+    uint32_t at = (uint32_t) atomic_load_explicit(insp_bucket_of(t, p->hash),
+                                                  memory_order_acquire);
+
+    for (unsigned int depth = 0; at && depth < INSP_CHAIN_MAX; depth++) {
+        struct insp_conn *conn = &t->conns[at - 1];
+
+        if (INSP_LIKELY(conn->hash == p->hash &&
+                        insp_key_is4(&conn->key, p->addr, p->ports, p->proto,
+                                     b->zone))) {
+            return conn;
+        }
+        at = atomic_load_explicit(&conn->next, memory_order_acquire);
+    }
+    return NULL;
+}
+
+static inline bool
+goes_on(const struct insp_conn *conn, const struct insp_flow *flow,
+        const struct insp_noted *p)
+{
+    uint8_t seen = INSP_READ(flow->tcp_flags);
+
+    return p->proto != INSP_PROTO_TCP ||
+           (p->tcp_seq == INSP_READ(flow->seq_next) &&
+            INSP_READ(conn->state) & INSP_CONN_ESTABLISHED &&
+            !((seen & INSP_TCP_FIN) | (p->tcp_flags & ~seen)));
+}
+
+static inline bool
+is_at_rest(const struct insp_plain_batch *b, const struct insp_flow *flow,
+           const struct insp_noted *p)
+{
+    return INSP_READ(flow->port) == b->in_port &&
+           (INSP_READ(flow->judgement) & b->judgement_mask) == b->judgement &&
+           (!p->payload_size || !b->are_read ||
+            INSP_READ(flow->reads) == INSP_READS_DONE);
+}
+
+static inline bool
+count(const struct insp_plain_batch *b, const struct insp_noted *p)
+{
+    struct insp_conn *conn = find(b, p);
+    struct insp_flow *flow;
+
+    if (INSP_UNLIKELY(!conn || INSP_READ(conn->state) & INSP_CONN_ENDING)) {
+        return false;
+    }
+    flow = &conn->flow[p->side];
+    /* Acquire: goes on from where the last owner stopped. */
+    if (INSP_UNLIKELY(atomic_load_explicit(&flow->owner, memory_order_acquire)
+                          != b->worker ||
+                      !goes_on(conn, flow, p) || !is_at_rest(b, flow, p))) {
+        return false;
+    }
+    INSP_COUNT(flow->packets, 1);
+    INSP_COUNT(flow->bytes, p->wire_size);
+    atomic_store_explicit(&flow->last_ns, p->now_ns, memory_order_relaxed);
+    if (p->proto == INSP_PROTO_TCP) {
+        atomic_store_explicit(&flow->seq_next, p->tcp_seq + p->payload_size,
+                              memory_order_relaxed);
+    }
+    return true;
+}
+
+size_t
+insp_plain_count(const struct insp_plain_batch *b,
+                 const struct insp_noted *noted, size_t from, size_t n,
+                 uint64_t *bytes)
+{
+    uint64_t sum = 0;
+
+    while (from < n && noted[from].is_plain && count(b, &noted[from])) {
+        sum += noted[from++].wire_size;
+    }
+    *bytes += sum;
+    return from;
+}

@@ -268,11 +268,16 @@ insp_plain_begin(struct insp_batch *b)
     insp_judgement_passes(b, &plain->judgement, &plain->judgement_mask);
 }
 
-/* The long way, first half: for what is not plain. */
+/* What is not plain IPv4: IPv6, or the first half of the long way. */
 static INSP_NOINLINE void
-note_slowly(struct insp_batch *b, struct insp_noted *noted,
-            struct insp_item *item, const struct insp_frame *frame)
+note_other(struct insp_batch *b, struct insp_noted *noted,
+           struct insp_item *item, const struct insp_frame *frame)
 {
+    if (!b->stale && !frame->nat
+        && insp_plain_note6(&b->plain, noted, frame->data, frame->size,
+                            frame->wire_size)) {
+        return;
+    }
     item->now_ns = noted->now_ns;
     parse(b, item, frame);
     noted->is_plain = false;
@@ -302,10 +307,11 @@ note(struct insp_batch *b, struct insp_noted *noted, struct insp_item *items,
 
         set_frame(b, frame);
         noted[i].now_ns = b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns;
-        if (INSP_UNLIKELY(b->stale || frame->nat)
-            || !insp_plain_note(&b->plain, &noted[i], frame->data,
-                                frame->size, frame->wire_size)) {
-            note_slowly(b, &noted[i], &items[i], frame);
+        if (INSP_UNLIKELY(b->stale || frame->nat
+                          || !insp_plain_note4(&b->plain, &noted[i],
+                                               frame->data, frame->size,
+                                               frame->wire_size))) {
+            note_other(b, &noted[i], &items[i], frame);
         }
         insp_plain_prefetch_bucket(&b->plain, noted[i].hash);
     }

@@ -24,28 +24,6 @@ insp_remainder_word(enum insp_remainder why)
     return why < INSP_N_REMAINDERS ? words[why] : "unknown";
 }
 
-static inline uint64_t
-load64(const uint8_t *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return __builtin_bswap64(word);
-}
-
-static inline int
-compare16(const uint8_t *a, const uint8_t *b)
-{
-    uint64_t x = load64(a);
-    uint64_t y = load64(b);
-
-    if (x == y) {
-        x = load64(a + 8);
-        y = load64(b + 8);
-    }
-    return (x > y) - (x < y);
-}
-
 /* A word of a key of which the first half in memory is 'first'. */
 static inline uint64_t
 join(uint32_t first, uint32_t second)
@@ -121,14 +99,12 @@ make_key(struct insp_key *key, uint8_t ip_version, uint8_t proto,
          const uint8_t *src, const uint8_t *dst, uint16_t src_port,
          uint16_t dst_port, const struct insp_zone *zone)
 {
-    unsigned int side;
-    int order;
+    bool side;
 
     if (INSP_LIKELY(ip_version == 4)) {
         return make_key4(key, proto, src, dst, src_port, dst_port, zone);
     }
-    order = compare16(src, dst);
-    side = order > 0 || (!order && src_port > dst_port);
+    side = insp_key_side6(src, dst, src_port, dst_port);
     put_address(key, side, src);
     put_address(key, !side, dst);
     put_rest(key, side ? dst_port : src_port, side ? src_port : dst_port,

@@ -103,6 +103,26 @@ insp_key_kind(uint8_t ip_version, uint8_t proto)
     return (uint32_t) proto << 8 | ip_version;
 }
 
+/* Of IPv6 addresses, side 0 first, and the same of IPv4. */
+static inline uint64_t
+insp_key_mix6(const uint8_t *side0, const uint8_t *side1,
+              const struct insp_hash_key *secret)
+{
+    uint64_t a[2], b[2], mix;
+
+    memcpy(a, side0, sizeof a);
+    memcpy(b, side1, sizeof b);
+    mix = insp_hash_fold(a[0] ^ secret->k[0], a[1] ^ secret->k[1]);
+    return insp_hash_fold(b[0] ^ mix, b[1] ^ secret->k[3]);
+}
+
+static inline uint64_t
+insp_key_mix4(uint32_t side0, uint32_t side1)
+{
+    return (uint64_t) side0 << 32 | side1;
+}
+
+/* The hash of a key from its addresses, mixed, and all else. */
 static inline uint32_t
 insp_key_finish(uint64_t addresses, uint32_t ports, uint32_t kind,
                 uint64_t zone_hash, const struct insp_hash_key *secret)
@@ -114,31 +134,16 @@ insp_key_finish(uint64_t addresses, uint32_t ports, uint32_t kind,
     return (uint32_t) (hash ^ hash >> 32);
 }
 
-/* Of IPv4, side 0 first. */
-static inline uint32_t
-insp_key_hash4(const uint32_t addr[2], uint32_t ports, uint8_t proto,
-               uint64_t zone_hash, const struct insp_hash_key *secret)
-{
-    return insp_key_finish((uint64_t) addr[0] << 32 | addr[1], ports,
-                           insp_key_kind(4, proto), zone_hash, secret);
-}
-
 /* 'zone_hash' is that of key->zone. */
 static inline uint32_t
 insp_key_hash_in(const struct insp_key *key, uint64_t zone_hash,
                  const struct insp_hash_key *secret)
 {
-    uint64_t addresses;
+    uint64_t addresses =
+        INSP_LIKELY(key->ip_version == 4)
+            ? insp_key_mix4(insp_key_half(key, 12), insp_key_half(key, 28))
+            : insp_key_mix6(key->addr[0], key->addr[1], secret);
 
-    if (INSP_LIKELY(key->ip_version == 4)) {
-        addresses = (uint64_t) insp_key_half(key, 12) << 32 |
-                    insp_key_half(key, 28);
-    } else {
-        addresses = insp_hash_fold(insp_key_word(key, 0) ^ secret->k[0],
-                                   insp_key_word(key, 1) ^ secret->k[1]);
-        addresses = insp_hash_fold(insp_key_word(key, 2) ^ addresses,
-                                   insp_key_word(key, 3) ^ secret->k[3]);
-    }
     return insp_key_finish(addresses,
                            insp_key_half(key, offsetof(struct insp_key, port)),
                            insp_key_half(key, 48), zone_hash, secret);
@@ -168,22 +173,41 @@ insp_key_equal(const struct insp_key *a, const struct insp_key *b)
     return !(differs | (x ^ y));
 }
 
-/* Whether 'key' is that of an IPv4 packet, given as to insp_key_hash4(). */
+/* Whether all of 'key' but the addresses is this. */
 static inline bool
-insp_key_is4(const struct insp_key *key, const uint32_t addr[2],
-             uint32_t ports, uint8_t proto, const struct insp_zone *zone)
+insp_key_rest_is(const struct insp_key *key, uint32_t ports, uint32_t kind,
+                 const struct insp_zone *zone)
 {
     uint64_t zone_rest;
     uint32_t zone_first;
 
     memcpy(&zone_first, zone, sizeof zone_first);
     memcpy(&zone_rest, (const uint8_t *) zone + 4, sizeof zone_rest);
-    return !((insp_key_half(key, 12) ^ addr[0]) |
-             (insp_key_half(key, 28) ^ addr[1]) |
-             (insp_key_half(key, offsetof(struct insp_key, port)) ^ ports) |
-             (insp_key_half(key, 36) ^ zone_first) |
-             (insp_key_half(key, 48) ^ insp_key_kind(4, proto)) |
+    return !((insp_key_half(key, offsetof(struct insp_key, port)) ^ ports) |
+             (insp_key_half(key, offsetof(struct insp_key, zone)) ^
+              zone_first) |
+             (insp_key_half(key, 48) ^ kind) |
              (insp_key_word(key, 5) ^ zone_rest));
+}
+
+/* Whether these are its IPv4 addresses, as they stand in memory. */
+static inline bool
+insp_key_addr4_is(const struct insp_key *key, uint32_t side0, uint32_t side1)
+{
+    return !((insp_key_half(key, 12) ^ side0) |
+             (insp_key_half(key, 28) ^ side1));
+}
+
+static inline bool
+insp_key_addr6_is(const struct insp_key *key, const uint8_t *side0,
+                  const uint8_t *side1)
+{
+    uint64_t a[2], b[2];
+
+    memcpy(a, side0, sizeof a);
+    memcpy(b, side1, sizeof b);
+    return !((insp_key_word(key, 0) ^ a[0]) | (insp_key_word(key, 1) ^ a[1]) |
+             (insp_key_word(key, 2) ^ b[0]) | (insp_key_word(key, 3) ^ b[1]));
 }
 
 /* The side that sends, of two IPv4 endpoints whose addresses are as on the
@@ -194,6 +218,21 @@ insp_key_side4(uint32_t src, uint32_t dst, uint16_t src_port,
 {
     return ((uint64_t) __builtin_bswap32(src) << 16 | src_port) >
            ((uint64_t) __builtin_bswap32(dst) << 16 | dst_port);
+}
+
+/* The same of IPv6; 'src' and 'dst' are 16 bytes. */
+static inline bool
+insp_key_side6(const uint8_t *src, const uint8_t *dst, uint16_t src_port,
+               uint16_t dst_port)
+{
+    uint64_t a[2], b[2];
+    size_t i;
+
+    memcpy(a, src, sizeof a);
+    memcpy(b, dst, sizeof b);
+    i = a[0] == b[0];
+    return a[i] == b[i] ? src_port > dst_port
+                        : __builtin_bswap64(a[i]) > __builtin_bswap64(b[i]);
 }
 
 /* Why a packet has no connection.  A remainder is kept in the connection

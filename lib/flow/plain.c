@@ -19,6 +19,28 @@ insp_plain_set_table(struct insp_plain_batch *b, struct insp_table *t)
     b->bucket_mask = t->bucket_mask;
 }
 
+bool
+insp_plain_note6(const struct insp_plain_batch *b, struct insp_noted *noted,
+                 const void *frame, uint32_t size, uint32_t wire_size)
+{
+    const uint8_t *src, *dst;
+    struct insp_plain p;
+
+    if (!insp_plain_read(&p, 6, frame, size, wire_size)) {
+        return false;
+    }
+    src = p.addresses;
+    dst = p.addresses + 16;
+    noted->side = insp_key_side6(src, dst, p.src_port, p.dst_port);
+    noted->addr6[0] = noted->side ? dst : src;
+    noted->addr6[1] = noted->side ? src : dst;
+    insp_plain_note_rest(
+        b, noted, &p, 6,
+        insp_key_mix6(noted->addr6[0], noted->addr6[1], b->secret),
+        wire_size);
+    return true;
+}
+
 void
 insp_plain_prefetch(const struct insp_table *t, const struct insp_noted *noted,
                     size_t n)
@@ -35,6 +57,16 @@ insp_plain_prefetch(const struct insp_table *t, const struct insp_noted *noted,
     }
 }
 
+static inline bool
+is_key(const struct insp_plain_batch *b, const struct insp_noted *p,
+       const struct insp_key *key)
+{
+    return insp_key_rest_is(key, p->ports, p->kind, b->zone) &&
+           (INSP_LIKELY(!p->addr6[0])
+                ? insp_key_addr4_is(key, p->addr4[0], p->addr4[1])
+                : insp_key_addr6_is(key, p->addr6[0], p->addr6[1]));
+}
+
 static inline struct insp_conn *
 find(const struct insp_plain_batch *b, const struct insp_noted *p)
 {
@@ -45,9 +77,7 @@ find(const struct insp_plain_batch *b, const struct insp_noted *p)
     for (unsigned int depth = 0; at && depth < INSP_CHAIN_MAX; depth++) {
         struct insp_conn *conn = &t->conns[at - 1];
 
-        if (INSP_LIKELY(conn->hash == p->hash &&
-                        insp_key_is4(&conn->key, p->addr, p->ports, p->proto,
-                                     b->zone))) {
+        if (INSP_LIKELY(conn->hash == p->hash && is_key(b, p, &conn->key))) {
             return conn;
         }
         at = atomic_load_explicit(&conn->next, memory_order_acquire);
@@ -61,7 +91,7 @@ goes_on(const struct insp_conn *conn, const struct insp_flow *flow,
 {
     uint8_t seen = INSP_READ(flow->tcp_flags);
 
-    return p->proto != INSP_PROTO_TCP ||
+    return !p->is_tcp ||
            (p->tcp_seq == INSP_READ(flow->seq_next) &&
             INSP_READ(conn->state) & INSP_CONN_ESTABLISHED &&
             !((seen & INSP_TCP_FIN) | (p->tcp_flags & ~seen)));
@@ -96,7 +126,7 @@ count(const struct insp_plain_batch *b, const struct insp_noted *p)
     INSP_COUNT(flow->packets, 1);
     INSP_COUNT(flow->bytes, p->wire_size);
     atomic_store_explicit(&flow->last_ns, p->now_ns, memory_order_relaxed);
-    if (p->proto == INSP_PROTO_TCP) {
+    if (p->is_tcp) {
         atomic_store_explicit(&flow->seq_next, p->tcp_seq + p->payload_size,
                               memory_order_relaxed);
     }

@@ -6,13 +6,13 @@
  * the policy in force lets pass, is counted, and that is all.  Whatever is
  * else goes the long way (flow/table.h) and finds everything as it was.
  *
- *     frame -> insp_plain_note() -> bucket, entry on their way ->
+ *     frame -> insp_plain_note4(), 6 -> bucket, entry on their way ->
  *     insp_plain_count(): as many as go, in their order
  *
  * Above:    engine/worker.c.       Below:  flow/key.h, packet/plain.h,
  *                                          flow/table-private.h.
  * Threads:  worker, inside the epoch.
- * Memory:   the caller's.
+ * Memory:   the caller's; frames must stay until all are counted.
  * Time:     the caller's.
  * Fails:    never: what is not plain is left to the long way.
  */
@@ -29,10 +29,12 @@ struct insp_noted {
     uint32_t hash;              /* Of its key; set on both ways... */
     uint8_t side;               /* ... as is this. */
     bool is_plain;              /* What follows holds. */
-    uint8_t proto;
+    bool is_tcp;
     uint8_t tcp_flags;
-    uint32_t addr[2];           /* Of side 0 and 1, as on the wire. */
-    uint32_t ports;             /* The first four bytes of insp_key's. */
+    uint32_t addr4[2];          /* Of side 0 and 1, as on the wire, or */
+    const uint8_t *addr6[2];    /* these in the frame; NULL: it is IPv4. */
+    uint32_t ports;             /* insp_key_ports() of side 0 and 1. */
+    uint32_t kind;              /* insp_key_kind(). */
     uint32_t tcp_seq;
     uint32_t payload_size;
     uint32_t wire_size;
@@ -53,35 +55,53 @@ struct insp_plain_batch {
     uint64_t judgement_mask;    /* ... in these bits; 1, 0: never. */
 };
 
-/* Notes a packet when it is plain. */
-static INSP_ALWAYS_INLINE bool
-insp_plain_note(const struct insp_plain_batch *b, struct insp_noted *noted,
-                const void *frame, uint32_t size, uint32_t wire_size)
+/* All but side and addresses, which are there and 'mix'ed. */
+static INSP_ALWAYS_INLINE void
+insp_plain_note_rest(const struct insp_plain_batch *b,
+                     struct insp_noted *noted, const struct insp_plain *p,
+                     uint8_t ip_version, uint64_t mix, uint32_t wire_size)
 {
-    struct insp_plain p;
-    uint32_t swap, addr[2], ports;
+    noted->ports = noted->side ? insp_key_ports(p->dst_port, p->src_port)
+                               : insp_key_ports(p->src_port, p->dst_port);
+    noted->kind = insp_key_kind(ip_version, p->proto);
+    noted->hash = insp_key_finish(mix, noted->ports, noted->kind,
+                                  b->zone_hash, b->secret);
+    noted->is_plain = true;
+    noted->is_tcp = p->proto == INSP_PROTO_TCP;
+    noted->tcp_flags = p->tcp_flags;
+    noted->tcp_seq = p->tcp_seq;
+    noted->payload_size = p->payload_size;
+    noted->wire_size = wire_size;
+}
 
-    if (!insp_plain_read(&p, frame, size, wire_size)) {
+/* Notes a packet when it is plain and IPv4.  Without a branch: which side
+ * sends is as good as random. */
+static INSP_ALWAYS_INLINE bool
+insp_plain_note4(const struct insp_plain_batch *b, struct insp_noted *noted,
+                 const void *frame, uint32_t size, uint32_t wire_size)
+{
+    uint32_t src, dst, swap;
+    struct insp_plain p;
+
+    if (INSP_UNLIKELY(!insp_plain_read(&p, 4, frame, size, wire_size))) {
         return false;
     }
-    noted->side = insp_key_side4(p.src, p.dst, p.src_port, p.dst_port);
-    swap = -(uint32_t) noted->side; /* All bits, or none. */
-    addr[0] = p.src ^ ((p.src ^ p.dst) & swap);
-    addr[1] = p.dst ^ ((p.src ^ p.dst) & swap);
-    ports = insp_key_ports(p.src_port, p.dst_port);
-    ports = noted->side ? ports << 16 | ports >> 16 : ports;
-    noted->hash =
-        insp_key_hash4(addr, ports, p.proto, b->zone_hash, b->secret);
-    memcpy(noted->addr, addr, sizeof noted->addr);
-    noted->ports = ports;
-    noted->is_plain = true;
-    noted->proto = p.proto;
-    noted->tcp_flags = p.tcp_flags;
-    noted->tcp_seq = p.tcp_seq;
-    noted->payload_size = p.payload_size;
-    noted->wire_size = wire_size;
+    memcpy(&src, p.addresses, sizeof src);
+    memcpy(&dst, p.addresses + 4, sizeof dst);
+    noted->side = insp_key_side4(src, dst, p.src_port, p.dst_port);
+    swap = (src ^ dst) & -(uint32_t) noted->side;
+    src ^= swap;
+    dst ^= swap;
+    noted->addr4[0] = src;
+    noted->addr4[1] = dst;
+    noted->addr6[0] = NULL;
+    insp_plain_note_rest(b, noted, &p, 4, insp_key_mix4(src, dst), wire_size);
     return true;
 }
+
+/* The same of IPv6. */
+bool insp_plain_note6(const struct insp_plain_batch *, struct insp_noted *,
+                      const void *frame, uint32_t size, uint32_t wire_size);
 
 /* The table, and where its buckets are. */
 void insp_plain_set_table(struct insp_plain_batch *, struct insp_table *);

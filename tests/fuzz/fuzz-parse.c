@@ -85,17 +85,20 @@ check_key(const struct insp_packet *p)
 
 static void
 check_plain(const struct insp_packet *p, enum insp_packet_fact fact,
-            const uint8_t *frame, size_t size, size_t wire_size)
+            uint8_t ip_version, const uint8_t *frame, size_t size,
+            size_t wire_size)
 {
     struct insp_plain plain;
 
-    if (!insp_plain_read(&plain, frame, size, wire_size)) {
+    if (!insp_plain_read(&plain, ip_version, frame, size, wire_size)) {
         return;
     }
     FUZZ_PROMISE(fact == INSP_PACKET_OK && !p->is_fragment);
-    FUZZ_PROMISE(p->ip_version == 4 && p->proto == plain.proto);
-    FUZZ_PROMISE(!memcmp(p->src, &plain.src, 4) &&
-                 !memcmp(p->dst, &plain.dst, 4));
+    FUZZ_PROMISE(p->ip_version == ip_version &&
+                 p->proto == plain.proto);
+    FUZZ_PROMISE(p->src == plain.addresses &&
+                 p->dst ==
+                     plain.addresses + (ip_version == 4 ? 4 : 16));
     FUZZ_PROMISE(p->src_port == plain.src_port &&
                  p->dst_port == plain.dst_port);
     FUZZ_PROMISE(p->payload_size == plain.payload_size);
@@ -122,7 +125,8 @@ parse(const uint8_t *frame, size_t size, size_t wire_size)
     if (fact == INSP_PACKET_OK) {
         check_key(&p);
     }
-    check_plain(&p, fact, frame, size, wire_size);
+    check_plain(&p, fact, 4, frame, size, wire_size);
+    check_plain(&p, fact, 6, frame, size, wire_size);
     return fact;
 }
 

@@ -1,7 +1,7 @@
 /* Specs
  * =====
  *
- * Whole IPv4 packets from a list of what varies, for tests that send many of
+ * Whole IP packets from a list of what varies, for tests that send many of
  * them.  (frames.h builds single frames header by header.)
  *
  * Above:    tests/unit/.           Below:  base/put.h, packet/packet.h.
@@ -25,6 +25,7 @@ struct made {
 /* What varies; everything else is filled in. */
 struct spec {
     uint8_t src_mac[6], dst_mac[6];
+    bool is_ip6;                        /* fd00::a.b.c.d; no fragments. */
     uint32_t src, dst;                  /* IPv4, host order. */
     uint8_t proto;
     uint16_t src_port, dst_port;        /* ICMP: src_port is the id. */
@@ -64,6 +65,35 @@ spec_put_l4(struct insp_put *p, const struct spec *s)
 }
 
 static inline void
+spec_put_ip4(struct insp_put *p, const struct spec *s, size_t size)
+{
+    insp_put_be16(p, 0x0800);
+    insp_put_be16(p, 0x4500);
+    insp_put_be16(p, (uint16_t) (20 + size));
+    insp_put_be16(p, s->ip_id);
+    insp_put_be16(p, s->frag);
+    insp_put_u8(p, 64);
+    insp_put_u8(p, s->proto);
+    insp_put_be16(p, 0);
+    insp_put_be32(p, s->src);
+    insp_put_be32(p, s->dst);
+}
+
+static inline void
+spec_put_ip6(struct insp_put *p, const struct spec *s, size_t size)
+{
+    insp_put_be16(p, 0x86dd);
+    insp_put_be32(p, 0x60000000);
+    insp_put_be16(p, (uint16_t) size);
+    insp_put_u8(p, s->proto);
+    insp_put_u8(p, 64);
+    for (unsigned int i = 0; i < 2; i++) {
+        insp_put_be64(p, (uint64_t) 0xfd << 56);
+        insp_put_be64(p, i ? s->dst : s->src);
+    }
+}
+
+static inline void
 spec_make(struct made *made, const struct spec *s)
 {
     struct insp_put p = insp_put(made->bytes, sizeof made->bytes);
@@ -72,16 +102,11 @@ spec_make(struct made *made, const struct spec *s)
 
     insp_put_bytes(&p, s->dst_mac, 6);
     insp_put_bytes(&p, s->src_mac, 6);
-    insp_put_be16(&p, 0x0800);
-    insp_put_be16(&p, 0x4500);
-    insp_put_be16(&p, (uint16_t) (20 + l4 + s->payload_size));
-    insp_put_be16(&p, s->ip_id);
-    insp_put_be16(&p, s->frag);
-    insp_put_u8(&p, 64);
-    insp_put_u8(&p, s->proto);
-    insp_put_be16(&p, 0);
-    insp_put_be32(&p, s->src);
-    insp_put_be32(&p, s->dst);
+    if (s->is_ip6) {
+        spec_put_ip6(&p, s, l4 + s->payload_size);
+    } else {
+        spec_put_ip4(&p, s, l4 + s->payload_size);
+    }
     if (!later) {
         spec_put_l4(&p, s);
     }

@@ -35,21 +35,26 @@ compare_readings(const uint8_t *frame, size_t size, size_t wire_size)
         .secret = &secret,
         .zone_hash = insp_zone_hash(&zone, &secret),
     };
-    struct insp_noted noted;
+    struct insp_noted noted = { .hash = 0 };
     struct insp_packet p;
     struct insp_key key;
     unsigned int side;
 
-    if (!insp_plain_note(&batch, &noted, frame, (uint32_t) size,
-                         (uint32_t) wire_size)) {
+    if (!insp_plain_note4(&batch, &noted, frame, (uint32_t) size,
+                          (uint32_t) wire_size) &&
+        !insp_plain_note6(&batch, &noted, frame, (uint32_t) size,
+                          (uint32_t) wire_size)) {
         return false;
     }
     UNIT_EQ(insp_packet_parse(&p, frame, size, wire_size), INSP_PACKET_OK);
     side = insp_key_from_packet(&key, &p, &zone);
     UNIT_EQ(noted.side, side);
     UNIT_EQ(noted.hash, insp_key_hash(&key, &secret));
-    CU_ASSERT(insp_key_is4(&key, noted.addr, noted.ports, noted.proto, &zone));
-    UNIT_EQ(noted.proto, p.proto);
+    CU_ASSERT(insp_key_rest_is(&key, noted.ports, noted.kind, &zone));
+    CU_ASSERT(noted.addr6[0]
+                  ? insp_key_addr6_is(&key, noted.addr6[0], noted.addr6[1])
+                  : insp_key_addr4_is(&key, noted.addr4[0], noted.addr4[1]));
+    UNIT_EQ(noted.is_tcp, p.proto == INSP_PROTO_TCP);
     UNIT_EQ(noted.tcp_seq, p.tcp_seq);
     UNIT_EQ(noted.tcp_flags, p.tcp_flags);
     UNIT_EQ(noted.payload_size, p.payload_size);
@@ -62,6 +67,7 @@ static void
 draw_spec(struct spec *s)
 {
     *s = tcp(draw(2), INSP_TCP_ACK, (uint16_t) (80 + draw(3)));
+    s->is_ip6 = draw(2);
     s->src ^= draw(3);
     s->proto = (uint8_t) (draw(3) ? draw(2) ? INSP_PROTO_TCP : INSP_PROTO_UDP
                                   : draw(256));
@@ -87,7 +93,7 @@ test_reads_what_the_long_way_reads(void)
         size = made.size;
         for (unsigned int j = draw(4); j > 0; j--) {
             size_t at = draw(2) ? draw((uint32_t) size)
-                                : 12 + draw(30); /* Where it matters. */
+                                : 12 + draw(50); /* Where it matters. */
 
             made.bytes[at] = (uint8_t) draw(256);
         }
@@ -241,6 +247,7 @@ draw_packet(struct meeting *m, bool reply, struct spec *s)
     *s = tcp(reply, INSP_TCP_ACK, (uint16_t) (80 + n % 3));
     *(reply ? &s->dst_port : &s->src_port) += (uint16_t) n;
     s->proto = n % 5 ? INSP_PROTO_TCP : INSP_PROTO_UDP;
+    s->is_ip6 = n % 7 == 1 || n % 7 == 4;
     s->payload_size = (uint16_t) (draw(3) ? 0 : draw(40));
     if (!draw(16)) {
         s->tcp_flags = flags[draw(INSP_ARRAY_SIZE(flags))];
@@ -248,7 +255,7 @@ draw_packet(struct meeting *m, bool reply, struct spec *s)
     if (!draw(32)) {
         *seq += draw(3) * 10 - 10;
     }
-    if (!draw(64)) {
+    if (!draw(64) && !s->is_ip6) {
         s->frag = 0x2000;
     }
     s->tcp_seq = *seq;

@@ -50,6 +50,7 @@ MICRO = {
     'established': 'established, in batches of 32, no rules',
     'established-alone': 'established, one by one, no rules',
     'established-1000-rules': 'established, in batches of 32, 1,000 rules',
+    'established-ipv6': 'established, IPv6, in batches of 32',
     'established-data': 'established, with what nobody reads',
     'dns': 'DNS over UDP, a record for two packets',
     'new': 'new connection, no rules',

@@ -27,6 +27,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,21 +47,30 @@
 #define ROUNDS_MAX 2048
 
 enum traffic {
-    ACKS, /* TCP: acknowledgements, 64 bytes each. */
+    ACKS,  /* TCP: acknowledgements, 64 bytes each. */
+    ACKS6, /* The same in IPv6. */
     DATA, /* TCP: six bytes that no reader knows. */
     UDP,  /* Twelve bytes that no reader knows. */
     DNS,  /* UDP: a question and its answer; a record each time. */
     N_TRAFFICS
 };
 
-static const char *const traffic_words[N_TRAFFICS] = { "tcp acks", "tcp data",
-                                                       "udp", "dns" };
+static const char *const traffic_words[N_TRAFFICS] = {
+    "tcp acks", "tcp acks of ipv6", "tcp data", "udp", "dns"
+};
+
+static bool
+is_tcp(enum traffic traffic)
+{
+    return traffic == ACKS || traffic == ACKS6 || traffic == DATA;
+}
 
 struct setup {
     uint32_t n_connections; /* That are established. */
     uint32_t n_rules;
     enum traffic traffic;
     bool readers;
+    uint32_t n_ports; /* Of VMs, besides the two that speak. */
 };
 
 /* An engine with connections, and where in them the traffic is. */
@@ -302,13 +313,41 @@ put_dns(struct insp_put *p, bool reply, uint16_t id)
     }
 }
 
+static void
+put_ip(struct insp_put *p, enum traffic traffic, size_t size, uint32_t src,
+       uint32_t dst)
+{
+    uint8_t proto = is_tcp(traffic) ? INSP_PROTO_TCP : INSP_PROTO_UDP;
+
+    if (traffic == ACKS6) {
+        insp_put_be16(p, 0x86dd);
+        insp_put_be32(p, 0x60000000);
+        insp_put_be16(p, (uint16_t) size);
+        insp_put_u8(p, proto);
+        insp_put_u8(p, 64);
+        for (unsigned int i = 0; i < 2; i++) {
+            insp_put_be64(p, UINT64_C(0x20010db800000000));
+            insp_put_be64(p, i ? dst : src);
+        }
+    } else {
+        insp_put_be16(p, 0x0800);
+        insp_put_be16(p, 0x4500);
+        insp_put_be16(p, (uint16_t) (20 + size));
+        insp_put_be32(p, 0x00004000);
+        insp_put_u8(p, 64);
+        insp_put_u8(p, proto);
+        insp_put_be16(p, 0);
+        insp_put_be32(p, src);
+        insp_put_be32(p, dst);
+    }
+}
+
 /* The frame of connection 'c' from 'side', who has sent 'round' before. */
 static void
 make_frame(struct bench *b, size_t i, uint64_t c, uint8_t side, uint64_t round,
            uint8_t tcp_flags)
 {
     enum traffic traffic = b->setup.traffic;
-    bool is_tcp = traffic == ACKS || traffic == DATA;
     size_t payload = traffic == DNS             ? side ? 49 : 33
                      : traffic == UDP           ? 12
                      : tcp_flags & INSP_TCP_PSH ? 6
@@ -319,25 +358,19 @@ make_frame(struct bench *b, size_t i, uint64_t c, uint8_t side, uint64_t round,
     uint16_t service = traffic == DNS   ? 53
                        : traffic == UDP ? 4000
                                         : services[c % 8];
-    size_t size = 14 + 20 + (is_tcp ? 20 : 8) + payload;
+    size_t l4_size = (is_tcp(traffic) ? 20 : 8) + payload;
+    size_t size = 14 + (traffic == ACKS6 ? 40 : 20) + l4_size;
     struct insp_put p = insp_put(b->bytes[i], FRAME_ROOM);
 
     memset(b->bytes[i], 0, 60);
     insp_put_bytes(
         &p, side ? "\2\0\0\0\0\1\2\0\0\0\0\2" : "\2\0\0\0\0\2\2\0\0\0\0\1",
         12);
-    insp_put_be16(&p, 0x0800);
-    insp_put_be16(&p, 0x4500);
-    insp_put_be16(&p, (uint16_t) (size - 14));
-    insp_put_be32(&p, 0x00004000);
-    insp_put_u8(&p, 64);
-    insp_put_u8(&p, is_tcp ? INSP_PROTO_TCP : INSP_PROTO_UDP);
-    insp_put_be16(&p, 0);
-    insp_put_be32(&p, side ? server : client);
-    insp_put_be32(&p, side ? client : server);
+    put_ip(&p, traffic, l4_size, side ? server : client,
+           side ? client : server);
     insp_put_be16(&p, side ? service : port);
     insp_put_be16(&p, side ? port : service);
-    if (is_tcp) {
+    if (is_tcp(traffic)) {
         insp_put_be32(&p, (uint32_t) ((tcp_flags & INSP_TCP_SYN ? 0 : 1) +
                                       round * payload));
         insp_put_be32(&p, 1);
@@ -468,6 +501,8 @@ do_stages(struct bench *b, size_t from, size_t n, enum stage last)
 
         noted[i].now_ns = b->now_ns;
         if (!insp_plain_note4(plain, &noted[i], f->data, f->size,
+                              f->wire_size) &&
+            !insp_plain_note6(plain, &noted[i], f->data, f->size,
                               f->wire_size)) {
             fail("a packet is not plain");
         }
@@ -558,23 +593,33 @@ turn_all(struct bench *b)
     }
 }
 
+/* VM1, VM2, and others. */
+static struct insp_port *
+make_ports(uint32_t n)
+{
+    struct insp_port *ports = alloc(n, sizeof *ports);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct insp_port *port = &ports[i];
+
+        port->id = VM1 + i;
+        port->role = INSP_PORT_VM;
+        port->mac[0] = 2;
+        port->mac[4] = (uint8_t) ((i + 1) >> 8);
+        port->mac[5] = (uint8_t) (i + 1);
+        snprintf(port->name, sizeof port->name, "vm%u", (unsigned int) i + 1);
+        snprintf(port->vm_id, sizeof port->vm_id, "vm-%u",
+                 (unsigned int) i + 1);
+        snprintf(port->bridge, sizeof port->bridge, "br0");
+    }
+    return ports;
+}
+
 static void
 apply(struct bench *b, uint32_t flow_limit)
 {
-    static const struct insp_port ports[] = {
-        { .id = VM1,
-          .role = INSP_PORT_VM,
-          .mac = { 2, 0, 0, 0, 0, 1 },
-          .name = "vm1",
-          .bridge = "br0",
-          .vm_id = "one" },
-        { .id = VM2,
-          .role = INSP_PORT_VM,
-          .mac = { 2, 0, 0, 0, 0, 2 },
-          .name = "vm2",
-          .bridge = "br0",
-          .vm_id = "two" },
-    };
+    uint32_t n_ports = 2 + b->setup.n_ports;
+    struct insp_port *ports = make_ports(n_ports);
     struct insp_inspector_config inspector = {
         .name = "bench",
         .id = 1,
@@ -592,17 +637,18 @@ apply(struct bench *b, uint32_t flow_limit)
         .inspectors = &inspector,
         .n_inspectors = 1,
         .ports = ports,
-        .n_ports = INSP_ARRAY_SIZE(ports),
+        .n_ports = n_ports,
     };
     struct insp_inspector_stats stats;
 
     if (b->setup.n_rules) {
-        inspector.binding = make_binding(b, ports, INSP_ARRAY_SIZE(ports));
+        inspector.binding = make_binding(b, ports, n_ports);
     }
     if (!insp_engine_apply(b->engine, &config)) {
         fail("out of memory");
     }
     insp_binding_unref(inspector.binding);
+    free(ports);
     turn_all(b);
     if (!insp_engine_get_stats(b->engine, &stats, 1)) {
         fail("no inspector");
@@ -633,14 +679,13 @@ establish(struct bench *b)
 {
     static const uint8_t steps[] = { INSP_TCP_SYN, INSP_TCP_SYN | INSP_TCP_ACK,
                                      INSP_TCP_ACK };
-    bool is_tcp = b->setup.traffic == ACKS || b->setup.traffic == DATA;
     uint32_t n = b->setup.n_connections;
     struct insp_inspector_stats stats;
 
     for (uint32_t c = 0; c < n; c += BLOCK) {
         size_t size = INSP_MIN(n - c, BLOCK);
 
-        for (unsigned int step = 0; step < 3 && is_tcp; step++) {
+        for (unsigned int step = 0; step < 3 && is_tcp(b->setup.traffic); step++) {
             b->side = step & 1;
             for (size_t i = 0; i < size; i++) {
                 make_frame(b, i, c + i, b->side, 0, steps[step]);
@@ -894,6 +939,128 @@ run_group(const char *title, const struct setup *setup, bool all_stages)
     bench_destroy(b);
 }
 
+/* ------------------------------------------------------------------------ */
+/* Two workers at a time. */
+
+#define PASSES 32
+
+/* One of them, and what it sends. */
+struct mate {
+    struct bench *bench;
+    unsigned int worker;
+    uint8_t side;
+    _Atomic unsigned int *n_ready;
+    double cycles; /* A packet. */
+    struct insp_frame frames[BLOCK];
+    uint8_t bytes[BLOCK][FRAME_ROOM];
+};
+
+static void
+load(struct mate *mate, const struct bench *b)
+{
+    memcpy(mate->bytes, b->bytes, sizeof mate->bytes);
+    for (size_t i = 0; i < BLOCK; i++) {
+        mate->frames[i] = b->frames[i];
+        mate->frames[i].data = mate->bytes[i];
+    }
+    mate->side = b->side;
+}
+
+static void *
+mate_main(void *mate_)
+{
+    struct mate *mate = mate_;
+    struct bench *b = mate->bench;
+    struct insp_verdict verdicts[INSP_BATCH_MAX];
+    uint64_t from;
+
+    atomic_fetch_sub(mate->n_ready, 1);
+    while (atomic_load(mate->n_ready)) {
+        insp_relax();
+    }
+    from = ticks();
+    for (unsigned int pass = 0; pass < PASSES; pass++) {
+        for (size_t i = 0; i < BLOCK; i += INSP_BATCH_MAX) {
+            (void) insp_worker_run(b->engine, mate->worker,
+                                   &b->context[mate->side], &mate->frames[i],
+                                   INSP_BATCH_MAX, b->now_ns, verdicts);
+        }
+    }
+    mate->cycles = (double) (ticks() - from) / (PASSES * BLOCK);
+    return NULL;
+}
+
+/* Cycles a packet of the slower one. */
+static double
+run_mates(struct mate *mates, unsigned int n)
+{
+    _Atomic unsigned int n_ready = n;
+    double cycles = 0;
+    pthread_t threads[2];
+
+    for (unsigned int i = 0; i < n; i++) {
+        mates[i].n_ready = &n_ready;
+        if (pthread_create(&threads[i], NULL, mate_main, &mates[i])) {
+            fail("no thread");
+        }
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        pthread_join(threads[i], NULL);
+        cycles = INSP_MAX(cycles, mates[i].cycles);
+    }
+    return cycles;
+}
+
+static void
+run_two_workers(void)
+{
+    static struct row rows[] = {
+        { .name = "empty", .batch = 32 }, /* One worker: the base. */
+        { .name = "own connections", .batch = 32 },
+        { .name = "a direction each", .batch = 32 },
+        { .name = "the same packets", .batch = 32 },
+    };
+    const struct setup setup = { 2 * BLOCK, 0, ACKS, true, 0 };
+    struct bench *b = bench_create(&setup, flow_limit_for(&setup));
+    struct mate *mates = alloc(2, sizeof *mates);
+    size_t rounds = options.quick ? 8 : 40;
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(rows); i++) {
+        rows[i].n = 0;
+    }
+    for (size_t round = 0; round < rounds; round++) {
+        for (size_t k = 0; k < INSP_ARRAY_SIZE(rows); k++) {
+            size_t way = (round + k) % INSP_ARRAY_SIZE(rows);
+            /* Blocks of a round: half of side 0, the other half, then side 1;
+             * who begins a direction owns it. */
+            uint64_t visits[2] = { 0, way == 1 ? 1 : way == 2 ? 2 : 0 };
+
+            for (unsigned int i = 0; i < 2; i++) {
+                make_block(b, &visits[i]);
+                mates[i].bench = b;
+                mates[i].worker = i;
+                load(&mates[i], b);
+            }
+            (void) run_mates(mates, way ? 2 : 1); /* Owners settle. */
+            turn_all(b);
+            turn_all(b);
+            turn_all(b);
+            rows[way].cycles[rows[way].n++] = run_mates(mates, way ? 2 : 1);
+            turn_all(b);
+        }
+    }
+    print_group(b, "two workers");
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(rows); i++) {
+        sum_up(&rows[i]);
+    }
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(rows); i++) {
+        print_row(b, rows, &rows[i]);
+    }
+    fflush(stdout);
+    free(mates);
+    bench_destroy(b);
+}
+
 /* What nobody answers ends after five seconds. */
 static void
 let_end(struct bench *b)
@@ -967,19 +1134,28 @@ run_all(void)
 {
     static const uint32_t sizes[] = { 1, 10000, 1000000, 10000000 };
     static const uint32_t rules[] = { 0, 10, 1000, 10000 };
+    static const uint32_t ports[] = { 8, 98, 998 };
+    static const char *const port_titles[] = { "10 ports", "100 ports",
+                                               "1,000 ports" };
 
     options.ticks_a_ns = ticks_a_ns();
     for (size_t i = 0; i < INSP_ARRAY_SIZE(sizes); i++) {
-        run_group("established", &(struct setup){ sizes[i], 0, ACKS, true },
+        run_group("established", &(struct setup){ sizes[i], 0, ACKS, true, 0 },
                   true);
     }
     for (size_t i = 1; i < INSP_ARRAY_SIZE(rules); i++) {
-        run_group("rules", &(struct setup){ 10000, rules[i], ACKS, true },
+        run_group("rules", &(struct setup){ 10000, rules[i], ACKS, true, 0 },
                   false);
     }
+    run_group("ipv6", &(struct setup){ 10000, 0, ACKS6, true, 0 }, true);
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(ports); i++) {
+        run_group(port_titles[i],
+                  &(struct setup){ 10000, 0, ACKS, true, ports[i] }, false);
+    }
+    run_two_workers();
     for (enum traffic t = DATA; t < N_TRAFFICS; t++) {
-        run_group("readers on", &(struct setup){ 10000, 0, t, true }, false);
-        run_group("readers off", &(struct setup){ 10000, 0, t, false }, false);
+        run_group("readers on", &(struct setup){ 10000, 0, t, true, 0 }, false);
+        run_group("readers off", &(struct setup){ 10000, 0, t, false, 0 }, false);
     }
     for (size_t i = 0; i < INSP_ARRAY_SIZE(rules); i++) {
         run_newborn(rules[i], true);
@@ -1003,19 +1179,20 @@ static const struct count_case {
     void (*work)(struct bench *, size_t, size_t);
     size_t batch;
 } count_cases[] = {
-    { "parse", { 2048, 0, ACKS, true }, do_parse, 32 },
-    { "key", { 2048, 0, ACKS, true }, do_key, 32 },
-    { "note", { 2048, 0, ACKS, true }, do_note, 32 },
-    { "fetch", { 2048, 0, ACKS, true }, do_fetch, 32 },
-    { "count", { 2048, 0, ACKS, true }, do_count, 32 },
-    { "established", { 2048, 0, ACKS, true }, do_whole, 32 },
-    { "established-alone", { 2048, 0, ACKS, true }, do_whole, 1 },
-    { "established-1000-rules", { 2048, 1000, ACKS, true }, do_whole, 32 },
-    { "established-data", { 2048, 0, DATA, true }, do_whole, 32 },
-    { "dns", { 2048, 0, DNS, true }, do_whole, 32 },
-    { "new", { 0, 0, ACKS, true }, do_whole, 32 },
-    { "new-1000-rules", { 0, 1000, ACKS, true }, do_whole, 32 },
-    { "new-10000-rules", { 0, 10000, ACKS, true }, do_whole, 32 },
+    { "parse", { 2048, 0, ACKS, true, 0 }, do_parse, 32 },
+    { "key", { 2048, 0, ACKS, true, 0 }, do_key, 32 },
+    { "note", { 2048, 0, ACKS, true, 0 }, do_note, 32 },
+    { "fetch", { 2048, 0, ACKS, true, 0 }, do_fetch, 32 },
+    { "count", { 2048, 0, ACKS, true, 0 }, do_count, 32 },
+    { "established", { 2048, 0, ACKS, true, 0 }, do_whole, 32 },
+    { "established-alone", { 2048, 0, ACKS, true, 0 }, do_whole, 1 },
+    { "established-1000-rules", { 2048, 1000, ACKS, true, 0 }, do_whole, 32 },
+    { "established-ipv6", { 2048, 0, ACKS6, true, 0 }, do_whole, 32 },
+    { "established-data", { 2048, 0, DATA, true, 0 }, do_whole, 32 },
+    { "dns", { 2048, 0, DNS, true, 0 }, do_whole, 32 },
+    { "new", { 0, 0, ACKS, true, 0 }, do_whole, 32 },
+    { "new-1000-rules", { 0, 1000, ACKS, true, 0 }, do_whole, 32 },
+    { "new-10000-rules", { 0, 10000, ACKS, true, 0 }, do_whole, 32 },
 };
 
 static void

@@ -37,6 +37,8 @@ struct insp_epoch_slot {
 
 struct insp_epoch {
     _Atomic uint64_t now INSP_LINE_ALIGNED; /* Starts at 1. */
+    _Atomic unsigned int n_slots;           /* No slot from here on was ever
+                                             * entered. */
     struct insp_epoch_slot slots[INSP_MAX_WORKERS];
 };
 
@@ -59,6 +61,9 @@ insp_epoch_fence(void)
 #endif
 }
 
+/* Only now and then is a worker the first of its slot. */
+void insp_epoch_widen(struct insp_epoch *, unsigned int slot);
+
 /* The fence makes the announcement visible before any shared pointer is
  * read; its cost is one a batch. */
 static inline void
@@ -66,6 +71,10 @@ insp_epoch_enter(struct insp_epoch *e, unsigned int slot)
 {
     uint64_t now = atomic_load_explicit(&e->now, memory_order_acquire);
 
+    if (INSP_UNLIKELY(slot >= atomic_load_explicit(&e->n_slots,
+                                                   memory_order_relaxed))) {
+        insp_epoch_widen(e, slot);
+    }
     atomic_store_explicit(&e->slots[slot].entered, now, memory_order_seq_cst);
     insp_epoch_fence();
 }

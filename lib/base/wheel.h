@@ -10,7 +10,7 @@
  *
  * Above:    flow/.                 Below:  base/ilist.h.
  * Threads:  a wheel belongs to one thread.
- * Memory:   the caller's array of links (base/ilist.h).
+ * Memory:   the caller's array of links (base/ilist.h), and a bit a slot.
  * Time:     the caller's.
  * Fails:    never.
  */
@@ -27,12 +27,17 @@ struct insp_wheel {
     uint32_t first_slot; /* links[first_slot + s]: head of slot s. */
     uint32_t mask;       /* n_slots - 1. */
     uint32_t tick;       /* All up to this one has been given out. */
+    uint64_t *filled;    /* A bit a slot; 0: there is nothing in it. */
 };
+
+/* Words of 'filled' for so many slots. */
+#define INSP_WHEEL_WORDS(N_SLOTS) (((N_SLOTS) + 63) / 64)
 
 /* 'n_slots' is a power of two, 4 at least; 'links' has that many elements
  * from 'first_slot' on. */
 void insp_wheel_init(struct insp_wheel *, struct insp_ilink *links,
-                     uint32_t first_slot, uint32_t n_slots, uint32_t now);
+                     uint64_t *filled, uint32_t first_slot, uint32_t n_slots,
+                     uint32_t now);
 
 /* 'i' must be in no list.  What is due already comes with the next tick. */
 void insp_wheel_add(struct insp_wheel *, uint32_t i, uint32_t due);

@@ -111,6 +111,7 @@ struct insp_table {
     /* Control thread. */
     uint64_t now; /* Of the last maintain. */
     struct insp_wheel wheel;
+    uint64_t wheel_filled[INSP_WHEEL_WORDS(INSP_WHEEL_SLOTS)];
     struct insp_ilink *due;     /* n_entries + INSP_N_DUE_HEADS. */
     struct insp_ilink *half;    /* Half-open ones, oldest first; one head. */
     struct insp_ilink *by_port; /* Oldest first; a head for each slot. */

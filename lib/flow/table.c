@@ -140,8 +140,8 @@ init_lists(struct insp_table *t)
     for (uint32_t i = 0; i <= INSP_QUOTA_SLOTS; i++) {
         insp_ilist_init(t->by_port, t->n_entries + i);
     }
-    insp_wheel_init(&t->wheel, t->due, insp_due_head(t, INSP_DUE_WHEEL),
-                    INSP_WHEEL_SLOTS, 0);
+    insp_wheel_init(&t->wheel, t->due, t->wheel_filled,
+                    insp_due_head(t, INSP_DUE_WHEEL), INSP_WHEEL_SLOTS, 0);
 }
 
 int

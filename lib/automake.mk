@@ -230,6 +230,8 @@ lib_libinsp_a_SOURCES += \
 	lib/record/app-fields.h \
 	lib/record/certificate.c \
 	lib/record/certificate.h \
+	lib/record/digest.c \
+	lib/record/digest.h \
 	lib/record/community-id.c \
 	lib/record/fields.c \
 	lib/record/fields.h \

@@ -96,9 +96,12 @@ fill_hosts(const struct insp_inspector *inspector,
            struct insp_record_connection *out)
 {
     for (unsigned int i = 0; inspector->leases && i < 2; i++) {
-        snprintf(out->host[i], sizeof out->host[i], "%s",
-                 insp_leases_name_of(inspector->leases, out->port_id[i],
-                                     out->addr[i], out->end_ns));
+        const char *name
+            = insp_leases_name_of(inspector->leases, out->port_id[i],
+                                  out->addr[i], out->end_ns);
+
+        /* The rest is zero. */
+        memcpy(out->host[i], name, strnlen(name, sizeof out->host[i] - 1));
     }
 }
 

@@ -39,6 +39,7 @@ struct insp_drain {
 
     /* The exporter thread's. */
     struct insp_directory *directory;
+    struct insp_finisher *finisher;
     struct insp_uplink *uplinks[INSP_MAX_UPLINKS];
     size_t n_uplinks;
     char sensor[INSP_NAME_SIZE];
@@ -71,12 +72,14 @@ insp_drain_create(const struct insp_host *host, struct insp_ring *ring,
         free(d);
         return error;
     }
-    error = insp_directory_create(0, &d->directory);
+    d->finisher = insp_finisher_create();
+    error = d->finisher ? insp_directory_create(0, &d->directory) : ENOMEM;
     if (!error) {
         error = pthread_mutex_init(&d->mutex, NULL);
     }
     if (error) {
         insp_directory_destroy(d->directory);
+        insp_finisher_destroy(d->finisher);
         close(d->event_fd);
         free(d);
         return error;
@@ -282,7 +285,7 @@ empty_ring(struct insp_drain *d, uint64_t now)
             }
         } else if (r->type == INSP_RECORD_PORT_GONE) {
             insp_directory_gone(d->directory, r->port_id);
-        } else if (insp_record_finish(r)) {
+        } else if (insp_record_finish(d->finisher, r)) {
             distribute(d, r, now);
         } else {
             insp_log(d->host, INSP_LOG_ERROR,
@@ -391,6 +394,7 @@ insp_drain_destroy(struct insp_drain *d, int timeout_ms)
         insp_record_uninit(r);
     }
     insp_directory_destroy(d->directory);
+    insp_finisher_destroy(d->finisher);
     pthread_mutex_destroy(&d->mutex);
     close(d->event_fd);
     free(d->next);

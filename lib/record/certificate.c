@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -16,21 +15,14 @@
 
 #include "record/certificate.h"
 
-bool
-insp_certificate_hash(const uint8_t *der, size_t size,
-                      char sha1[INSP_FINGERPRINT_SIZE], uint8_t sha256[32])
+void
+insp_certificate_fingerprint(const uint8_t sha1[20],
+                             char text[INSP_FINGERPRINT_SIZE])
 {
-    uint8_t hash[EVP_MAX_MD_SIZE];
-
-    if (!EVP_Digest(der, size, hash, NULL, EVP_sha1(), NULL) ||
-        !EVP_Digest(der, size, sha256, NULL, EVP_sha256(), NULL)) {
-        ERR_clear_error();
-        return false;
-    }
     for (unsigned int i = 0; i < 20; i++) {
-        snprintf(sha1 + 3 * i, 4, i < 19 ? "%02x:" : "%02x", hash[i]);
+        text = insp_hex_put(text, sha1 + i, 1);
+        *text++ = i < 19 ? ':' : '\0';
     }
-    return true;
 }
 
 static void

@@ -4,17 +4,17 @@
  * What a server's certificate says, out of the DER that a reader has kept.
  * The bytes are a stranger's; nothing is verified.
  *
- * Above:    finish.c.         Below:  base/, OpenSSL.
+ * Above:    finish.c.         Below:  digest.h, OpenSSL.
  * Threads:  no state.
  * Memory:   OpenSSL's while it reads.
  * Time:     none.
- * Fails:    by false: it is none; hashes are there in any case.
+ * Fails:    by false: it is none.
  */
 
 #ifndef INSP_RECORD_CERTIFICATE_H
 #define INSP_RECORD_CERTIFICATE_H 1
 
-#include "base/compiler.h"
+#include "record/digest.h"
 
 #define INSP_CERTIFICATE_NAMES_MAX 32
 
@@ -31,11 +31,10 @@ struct insp_certificate {
     bool more_names; /* There were more, or longer ones. */
 };
 
-/* SHA-1 as "aa:bb:..." and SHA-256. */
+/* SHA-1 as "aa:bb:...". */
 #define INSP_FINGERPRINT_SIZE 60
-bool insp_certificate_hash(const uint8_t *der, size_t size,
-                           char sha1[INSP_FINGERPRINT_SIZE],
-                           uint8_t sha256[32]);
+void insp_certificate_fingerprint(const uint8_t sha1[20],
+                                  char text[INSP_FINGERPRINT_SIZE]);
 
 bool insp_certificate_read(const uint8_t *der, size_t size,
                            struct insp_certificate *);

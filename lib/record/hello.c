@@ -16,7 +16,6 @@
  *                         algorithms in their order
  */
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,8 @@
 #define SERVER_NAME      0x0000
 #define ALPN             0x0010
 #define NUMBERS_MAX      4096 /* As many as a reader can have kept. */
+#define FEW              64
+#define ROOM             4096 /* Of what most hellos need, and more. */
 #define HAS_NAME         1    /* In the head of the client's hello. */
 #define HAS_ALPN         2
 #define HAS_FORM_OF_SSL2 4
@@ -45,19 +46,33 @@ is_grease(uint16_t n)
     return (n & 0x0f0f) == 0x0a0a && n >> 8 == (n & 0xff);
 }
 
+static void
+put_decimal(struct insp_put *put, unsigned int n)
+{
+    char digits[5];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+    insp_put_bytes(put, digits + at, sizeof digits - at);
+}
+
 /* "4865-4866", GREASE left out. */
 static void
 put_numbers(struct insp_put *put, const struct insp_bytes *list)
 {
-    char text[8];
     bool more = false;
 
     for (size_t i = 0; i + 1 < list->size; i += 2) {
         uint16_t n = number_at(list, i);
 
         if (!is_grease(n)) {
-            snprintf(text, sizeof text, more ? "-%u" : "%u", n);
-            insp_put_text(put, text);
+            if (more) {
+                insp_put_u8(put, '-');
+            }
+            put_decimal(put, n);
             more = true;
         }
     }
@@ -66,21 +81,19 @@ put_numbers(struct insp_put *put, const struct insp_bytes *list)
 static void
 put_small_numbers(struct insp_put *put, const struct insp_bytes *list)
 {
-    char text[8];
-
     for (size_t i = 0; i < list->size; i++) {
-        snprintf(text, sizeof text, i ? "-%u" : "%u", list->at[i]);
-        insp_put_text(put, text);
+        if (i) {
+            insp_put_u8(put, '-');
+        }
+        put_decimal(put, list->at[i]);
     }
 }
 
 static void
 put_number(struct insp_put *put, uint16_t n)
 {
-    char text[8];
-
-    snprintf(text, sizeof text, "%u,", n);
-    insp_put_text(put, text);
+    put_decimal(put, n);
+    insp_put_u8(put, ',');
 }
 
 size_t
@@ -120,15 +133,16 @@ insp_ja3s(const struct insp_hello *hello, char text[INSP_HELLO_MAX])
 /* JA4. */
 
 struct numbers {
-    uint16_t at[NUMBERS_MAX];
+    uint16_t *at;
     size_t n;
 };
 
-/* What is not GREASE. */
+/* What is not GREASE; 'room' is for as many as there can be. */
 static void
-take_numbers(struct numbers *to, const struct insp_bytes *list)
+take_numbers(struct numbers *to, const struct insp_bytes *list,
+             uint16_t **room)
 {
-    to->n = 0;
+    *to = (struct numbers){ *room, 0 };
     for (size_t i = 0; i + 1 < list->size && to->n < NUMBERS_MAX; i += 2) {
         uint16_t n = number_at(list, i);
 
@@ -136,6 +150,7 @@ take_numbers(struct numbers *to, const struct insp_bytes *list)
             to->at[to->n++] = n;
         }
     }
+    *room += to->n;
 }
 
 static int
@@ -144,34 +159,59 @@ compare(const void *a, const void *b)
     return *(const uint16_t *) a - *(const uint16_t *) b;
 }
 
+/* A client names some dozen, and they may stand in order already. */
+static void
+sort(struct numbers *list)
+{
+    if (list->n > FEW) {
+        qsort(list->at, list->n, sizeof list->at[0], compare);
+        return;
+    }
+    for (size_t i = 1; i < list->n; i++) {
+        uint16_t n = list->at[i];
+        size_t j = i;
+
+        for (; j && list->at[j - 1] > n; j--) {
+            list->at[j] = list->at[j - 1];
+        }
+        list->at[j] = n;
+    }
+}
+
 /* "002f,0035" */
 static void
 put_hex_numbers(struct insp_put *put, const struct numbers *list)
 {
-    char text[8];
-
     for (size_t i = 0; i < list->n; i++) {
-        snprintf(text, sizeof text, i ? ",%04x" : "%04x", list->at[i]);
-        insp_put_text(put, text);
+        const uint8_t bytes[2] = { (uint8_t) (list->at[i] >> 8),
+                                   (uint8_t) list->at[i] };
+        uint8_t *to = insp_put_reserve(put, 4 + !!i);
+
+        if (to) {
+            if (i) {
+                *to++ = ',';
+            }
+            insp_hex_put((char *) to, bytes, sizeof bytes);
+        }
     }
 }
 
 /* The first 12 digits of a SHA-256, or zeros for nothing. */
 static bool
-put_short_hash(struct insp_put *put, const struct insp_put *text)
+put_short_hash(struct insp_digests *digests, struct insp_put *put,
+               const struct insp_put *text)
 {
-    uint8_t hash[EVP_MAX_MD_SIZE];
-    char digits[13] = "000000000000";
+    char digits[12] = "000000000000";
+    uint8_t hash[32];
 
-    if (insp_put_size(text) &&
-        (text->full || !EVP_Digest(text->start, insp_put_size(text), hash,
-                                   NULL, EVP_sha256(), NULL))) {
-        return false;
+    if (insp_put_size(text)) {
+        if (text->full || !insp_digest(digests, INSP_SHA256, text->start,
+                                       insp_put_size(text), hash)) {
+            return false;
+        }
+        insp_hex_put(digits, hash, sizeof digits / 2);
     }
-    for (unsigned int i = 0; insp_put_size(text) && i < 6; i++) {
-        snprintf(digits + 2 * i, 3, "%02x", hash[i]);
-    }
-    insp_put_text(put, digits);
+    insp_put_bytes(put, digits, sizeof digits);
     return true;
 }
 
@@ -250,76 +290,69 @@ drop_known(struct numbers *extensions)
     extensions->n = n;
 }
 
-struct ja4_work {
-    struct numbers ciphers, extensions, signatures;
-    char text[2 * 5 * NUMBERS_MAX + 2];
-};
+/* Bytes for the numbers of 'hello' and for the longer of both texts. */
+static size_t
+room_for(const struct insp_hello *hello)
+{
+    size_t n = (hello->ciphers.size + hello->extensions.size +
+                hello->signatures.size) / 2;
+
+    return n * sizeof(uint16_t) + 5 * n + 2;
+}
 
 static bool
-put_ja4(struct insp_put *put, const struct insp_hello *hello,
-        struct ja4_work *work)
+put_ja4(struct insp_digests *digests, struct insp_put *put,
+        const struct insp_hello *hello, uint16_t *room, size_t size)
 {
-    struct insp_put text = insp_put(work->text, sizeof work->text);
+    struct numbers ciphers, extensions, signatures;
+    struct insp_put text;
+    uint16_t *at = room;
 
-    take_numbers(&work->ciphers, &hello->ciphers);
-    take_numbers(&work->extensions, &hello->extensions);
-    take_numbers(&work->signatures, &hello->signatures);
-    put_ja4_head(put, hello, &work->ciphers, &work->extensions);
+    take_numbers(&ciphers, &hello->ciphers, &at);
+    take_numbers(&extensions, &hello->extensions, &at);
+    take_numbers(&signatures, &hello->signatures, &at);
+    size -= (size_t) (at - room) * sizeof *at;
+    put_ja4_head(put, hello, &ciphers, &extensions);
 
-    qsort(work->ciphers.at, work->ciphers.n, sizeof work->ciphers.at[0],
-          compare);
-    put_hex_numbers(&text, &work->ciphers);
+    sort(&ciphers);
+    text = insp_put(at, size);
+    put_hex_numbers(&text, &ciphers);
     insp_put_u8(put, '_');
-    if (!put_short_hash(put, &text)) {
+    if (!put_short_hash(digests, put, &text)) {
         return false;
     }
 
-    drop_known(&work->extensions);
-    qsort(work->extensions.at, work->extensions.n,
-          sizeof work->extensions.at[0], compare);
-    text = insp_put(work->text, sizeof work->text);
-    put_hex_numbers(&text, &work->extensions);
-    if (work->extensions.n && work->signatures.n) {
+    drop_known(&extensions);
+    sort(&extensions);
+    text = insp_put(at, size);
+    put_hex_numbers(&text, &extensions);
+    if (extensions.n && signatures.n) {
         insp_put_u8(&text, '_');
-        put_hex_numbers(&text, &work->signatures);
+        put_hex_numbers(&text, &signatures);
     }
     insp_put_u8(put, '_');
-    return put_short_hash(put, &text);
+    return put_short_hash(digests, put, &text);
 }
 
 size_t
-insp_ja4(const struct insp_hello *hello, char text[INSP_JA4_SIZE])
+insp_ja4(struct insp_digests *digests, const struct insp_hello *hello,
+         char text[INSP_JA4_SIZE])
 {
     struct insp_put put = insp_put(text, INSP_JA4_SIZE);
-    struct ja4_work *work;
+    size_t size = room_for(hello);
+    uint16_t here[ROOM / sizeof(uint16_t)], *room = here;
     bool good;
 
     if (hello->client.size < CLIENT_HEAD ||
         hello->client.at[1] & HAS_FORM_OF_SSL2) {
         return 0;
     }
-    work = malloc(sizeof *work);
-    good = work && put_ja4(&put, hello, work);
-    free(work);
+    if (size > sizeof here) {
+        room = malloc(size);
+    }
+    good = room && put_ja4(digests, &put, hello, room, size);
+    if (room != here) {
+        free(room);
+    }
     return good && !put.full ? insp_put_size(&put) : 0;
-}
-
-bool
-insp_md5(const void *bytes, size_t size, uint8_t hash[16])
-{
-    return EVP_Digest(bytes, size, hash, NULL, EVP_md5(), NULL);
-}
-
-size_t
-insp_md5_text(const void *bytes, size_t size, char text[INSP_MD5_SIZE])
-{
-    uint8_t hash[16];
-
-    if (!insp_md5(bytes, size, hash)) {
-        return 0;
-    }
-    for (unsigned int i = 0; i < 16; i++) {
-        snprintf(text + 2 * i, 3, "%02x", hash[i]);
-    }
-    return INSP_MD5_SIZE - 1;
 }

@@ -8,9 +8,9 @@
  *              numbers; and its MD5
  *   JA4        FoxIO's, of the client: "t13d1516h2_8daaf6152771_e5627efa2ab1"
  *
- * Above:    finish.c.         Below:  base/.
- * Threads:  no state.
- * Memory:   the caller's.
+ * Above:    finish.c.         Below:  digest.h.
+ * Threads:  the digests belong to one.
+ * Memory:   the caller's; of a hello with very many numbers a copy.
  * Time:     none.
  * Fails:    by an empty text.
  */
@@ -18,7 +18,7 @@
 #ifndef INSP_RECORD_HELLO_H
 #define INSP_RECORD_HELLO_H 1
 
-#include "base/compiler.h"
+#include "record/digest.h"
 
 struct insp_bytes {
     const uint8_t *at;
@@ -43,11 +43,7 @@ struct insp_hello {
 /* Each returns the size of what it writes, 0: there is none. */
 size_t insp_ja3(const struct insp_hello *, char text[INSP_HELLO_MAX]);
 size_t insp_ja3s(const struct insp_hello *, char text[INSP_HELLO_MAX]);
-size_t insp_ja4(const struct insp_hello *, char text[INSP_JA4_SIZE]);
-
-/* MD5, and as 32 digits: a name for what is public, nothing to rely on. */
-#define INSP_MD5_SIZE 33
-bool insp_md5(const void *bytes, size_t size, uint8_t hash[16]);
-size_t insp_md5_text(const void *bytes, size_t size, char text[INSP_MD5_SIZE]);
+size_t insp_ja4(struct insp_digests *, const struct insp_hello *,
+                char text[INSP_JA4_SIZE]);
 
 #endif /* record/hello.h */

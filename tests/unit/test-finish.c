@@ -16,6 +16,8 @@ static const struct insp_port *const no_ports[2] = { NULL, NULL };
 
 /* Values of a reader, and what becomes of them. */
 struct bench {
+    struct insp_finisher *finisher;
+    struct insp_digests digests;
     uint8_t bytes[32768];
     size_t size;
     struct insp_record record;
@@ -81,13 +83,16 @@ finished(enum insp_app app)
     struct insp_put put = insp_put(bench.line, sizeof bench.line - 1);
     struct insp_record *r = &bench.record;
 
+    if (!bench.finisher) {
+        bench.finisher = insp_finisher_create();
+    }
     some_ordinary(r, 1);
     r->type = INSP_RECORD_APP;
     r->conn.app = (uint8_t) app;
     r->app.values = insp_values_create(app, false, bench.bytes, bench.size / 2,
                                        bench.bytes + bench.size / 2,
                                        bench.size - bench.size / 2);
-    CU_ASSERT(insp_record_finish(r));
+    CU_ASSERT(insp_record_finish(bench.finisher, r));
     CU_ASSERT(insp_json_put(&put, "s", r, no_ports));
     *put.at = '\0';
     insp_record_uninit(r);
@@ -223,7 +228,7 @@ test_ja4_published(void)
         };
         char text[INSP_JA4_SIZE + 1];
 
-        text[insp_ja4(&hello, text)] = '\0';
+        text[insp_ja4(&bench.digests, &hello, text)] = '\0';
         UNIT_STR_EQ(text, vectors[i].expected);
     }
 }
@@ -262,7 +267,7 @@ test_ja4_head(void)
         };
         char text[INSP_JA4_SIZE + 1] = "";
 
-        text[insp_ja4(&hello, text)] = '\0';
+        text[insp_ja4(&bench.digests, &hello, text)] = '\0';
         UNIT_STR_EQ(text, cases[i].expected);
     }
 }
@@ -280,7 +285,7 @@ test_ja4_many(void)
     };
     char text[INSP_JA4_SIZE + 1];
 
-    CU_ASSERT_FATAL(insp_ja4(&hello, text) == 36);
+    CU_ASSERT_FATAL(insp_ja4(&bench.digests, &hello, text) == 36);
     CU_ASSERT(!memcmp(text, "t13i999900_", 11));
 }
 
@@ -388,6 +393,87 @@ test_certificate(void)
     snprintf(text, sizeof text, "\"fingerprint\":\"%02x:%02x:%02x:", hash[0],
              hash[1], hash[2]);
     expect(line, text);
+}
+
+/* Certificates that come again, among more than are kept: each is told with
+ * what is its own, as by a finisher that never saw it, whether it can be taken
+ * apart or not.
+ * Mutation: keep() or the look-up that compares fewer bytes of the SHA-256. */
+static void
+test_certificates_again(void)
+{
+    uint8_t first[4096], second[4096], *der;
+    size_t size[2] = { make_der("one", "DNS:one.example", first),
+                       make_der("two", "DNS:two.example", second) };
+    struct insp_finisher *usual = bench.finisher;
+    static char expected[sizeof bench.line];
+
+    for (unsigned int i = 0; i < 1000; i++) {
+        /* The signature ends it, so that nearly all are certificates; of some
+         * the first bytes say that they are none. */
+        unsigned int which = i & 1, change = (unsigned int) (i % 7 * (i % 31));
+        size_t at;
+
+        der = which ? second : first;
+        at = change % 11 == 5 ? 0 : size[which] - 1 - change % 8;
+        der[at] ^= (uint8_t) change;
+        set_bytes(INSP_FIELD_TLS_RAW_CERTIFICATE, der, size[which]);
+        bench.finisher = insp_finisher_create();
+        CU_ASSERT_FATAL(bench.finisher != NULL);
+        memcpy(expected, finished(INSP_APP_TLS), sizeof expected);
+        insp_finisher_destroy(bench.finisher);
+        bench.finisher = usual;
+        set_bytes(INSP_FIELD_TLS_RAW_CERTIFICATE, der, size[which]);
+        UNIT_STR_EQ(finished(INSP_APP_TLS), expected);
+        if (at) {
+            expect(bench.line, which ? "two.example" : "one.example");
+        }
+        der[at] ^= (uint8_t) change;
+    }
+}
+
+/* Hashes in any order, also of nothing, as they are published (RFC 1321,
+ * FIPS 180).
+ * Mutation: insp_digest() that does not begin anew. */
+static void
+test_digests(void)
+{
+    static const struct {
+        enum insp_hash hash;
+        size_t size;
+        const char *text, *expected;
+    } cases[] = {
+        { INSP_MD5, 16, "", "d41d8cd98f00b204e9800998ecf8427e" },
+        { INSP_SHA1, 20, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+        { INSP_MD5, 16, "abc", "900150983cd24fb0d6963f7d28e17f72" },
+        { INSP_SHA256, 32, "abc",
+          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+        { INSP_SHA256, 32, "",
+          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+    };
+    struct insp_digests digests = { { NULL } };
+
+    for (unsigned int i = 0; i < 4 * INSP_ARRAY_SIZE(cases); i++) {
+        unsigned int k = i % INSP_ARRAY_SIZE(cases);
+        uint8_t bytes[32];
+        char text[65] = "";
+
+        CU_ASSERT(insp_digest(&digests, cases[k].hash, cases[k].text,
+                              strlen(cases[k].text), bytes));
+        *insp_hex_put(text, bytes, cases[k].size) = '\0';
+        UNIT_STR_EQ(text, cases[k].expected);
+    }
+    insp_digests_uninit(&digests);
+    insp_digests_uninit(&digests);
+}
+
+/* What the tests share goes, and with it what leaks would hide in. */
+static void
+test_end(void)
+{
+    insp_finisher_destroy(bench.finisher);
+    insp_digests_uninit(&bench.digests);
+    insp_finisher_destroy(NULL);
 }
 
 /* Names without an end, and DER that is none: no harm, no error left for who
@@ -518,10 +604,10 @@ test_nothing_to_do(void)
     struct insp_record r;
 
     some_ordinary(&r, 1);
-    CU_ASSERT(insp_record_finish(&r));
+    CU_ASSERT(insp_record_finish(bench.finisher, &r));
     r.type = INSP_RECORD_APP;
     r.app.values = NULL;
-    CU_ASSERT(!insp_record_finish(&r));
+    CU_ASSERT(!insp_record_finish(bench.finisher, &r));
     insp_record_uninit(&r);
 }
 
@@ -575,4 +661,6 @@ UNIT_MAIN("finish", UNIT_TEST(test_ja4), UNIT_TEST(test_ja4_published),
           UNIT_TEST(test_ja4_many), UNIT_TEST(test_ja3), UNIT_TEST(test_hassh),
           UNIT_TEST(test_certificate), UNIT_TEST(test_hostile_certificate),
           UNIT_TEST(test_tidy), UNIT_TEST(test_tidy_twice),
-          UNIT_TEST(test_nothing_to_do), UNIT_TEST(test_field_table))
+          UNIT_TEST(test_nothing_to_do), UNIT_TEST(test_field_table),
+          UNIT_TEST(test_certificates_again), UNIT_TEST(test_digests),
+          UNIT_TEST(test_end))

@@ -51,6 +51,7 @@ struct probe_output {
     int fd;
     enum insp_uplink_format format;
     struct insp_ipfix_writer *ipfix;
+    struct insp_finisher *finisher;
     uint64_t wall_ns; /* Of the last record. */
     bool wanted[N_KINDS];
     uint64_t n[N_KINDS];
@@ -208,7 +209,7 @@ encode(struct probe_output *o, const struct insp_record *record)
 static void
 put_to_file(struct probe_output *o, struct insp_record *record)
 {
-    insp_record_finish(record);
+    insp_record_finish(o->finisher, record);
     if (!encode(o, record)) {
         write_buffer(o);
         if (!encode(o, record) && !o->error[0]) {
@@ -331,8 +332,10 @@ open_file(struct probe_output *o, const struct probe_output_config *config,
         snprintf(error, size, "%s: %s", config->file, strerror(errno));
         return false;
     }
-    if (o->format == INSP_UPLINK_IPFIX &&
-        insp_ipfix_writer_create(o->sensor, &o->ipfix)) {
+    o->finisher = insp_finisher_create();
+    if (!o->finisher ||
+        (o->format == INSP_UPLINK_IPFIX &&
+         insp_ipfix_writer_create(o->sensor, &o->ipfix))) {
         snprintf(error, size, "%s", strerror(ENOMEM));
         return false;
     }
@@ -345,6 +348,7 @@ destroy(struct probe_output *o)
     insp_drain_destroy(o->drain, 0);
     insp_ring_destroy(o->ring);
     insp_ipfix_writer_destroy(o->ipfix);
+    insp_finisher_destroy(o->finisher);
     free(o);
 }
 

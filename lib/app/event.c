@@ -14,8 +14,6 @@
 
 #include "app/dialog-private.h"
 
-#define VALUE_HEAD 4
-
 const struct insp_app_field_info insp_app_fields[INSP_N_APP_FIELDS] = {
 #define INSP_APP_FIELD(APP, NAME, KIND, PEN, ID, KEY, TEXT)                   \
     [INSP_FIELD_##NAME] = { KEY, TEXT, PEN, ID, INSP_APP_##APP,               \
@@ -37,16 +35,16 @@ insp_value_next(const uint8_t **at, const uint8_t *end, struct insp_value *v)
 {
     uint16_t head[2];
 
-    if ((size_t) (end - *at) < VALUE_HEAD) {
+    if ((size_t) (end - *at) < INSP_VALUE_HEAD) {
         return false;
     }
     memcpy(head, *at, sizeof head);
     if (head[0] >= INSP_N_APP_FIELDS ||
-        (size_t) (end - *at) - VALUE_HEAD < head[1]) {
+        (size_t) (end - *at) - INSP_VALUE_HEAD < head[1]) {
         return false;
     }
     v->field = (enum insp_app_field) head[0];
-    v->bytes = *at + VALUE_HEAD;
+    v->bytes = *at + INSP_VALUE_HEAD;
     v->size = head[1];
     v->number = 0;
     if (is_number(v->field)) {
@@ -66,16 +64,16 @@ insp_value_put(uint8_t *to, size_t left, const struct insp_value *v)
     size_t size = number ? sizeof v->number : v->size;
     uint16_t head[2] = { (uint16_t) v->field, (uint16_t) size };
 
-    if (size > UINT16_MAX || left < VALUE_HEAD + size) {
+    if (size > UINT16_MAX || left < INSP_VALUE_HEAD + size) {
         return 0;
     }
     memcpy(to, head, sizeof head);
     if (number) {
-        memcpy(to + VALUE_HEAD, &v->number, size);
-    } else if (size) {
-        memcpy(to + VALUE_HEAD, v->bytes, size);
+        memcpy(to + INSP_VALUE_HEAD, &v->number, size);
+    } else if (size && v->bytes != to + INSP_VALUE_HEAD) {
+        memcpy(to + INSP_VALUE_HEAD, v->bytes, size);
     }
-    return VALUE_HEAD + size;
+    return INSP_VALUE_HEAD + size;
 }
 
 size_t
@@ -83,9 +81,9 @@ insp_value_move(uint8_t *to, const struct insp_value *v)
 {
     uint16_t head[2] = { (uint16_t) v->field, (uint16_t) v->size };
 
-    memmove(to + VALUE_HEAD, v->bytes, v->size);
+    memmove(to + INSP_VALUE_HEAD, v->bytes, v->size);
     memcpy(to, head, sizeof head);
-    return VALUE_HEAD + v->size;
+    return INSP_VALUE_HEAD + v->size;
 }
 
 static struct insp_event *
@@ -274,7 +272,7 @@ put(struct insp_event *e, const struct insp_value *v)
             return;
         }
     }
-    n = VALUE_HEAD + (is_number(v->field) ? sizeof v->number : v->size);
+    n = INSP_VALUE_HEAD + (is_number(v->field) ? sizeof v->number : v->size);
     if (make_room(e, n)) {
         uint8_t *more = insp_block_at(&e->dialogs->store, e->more);
 

@@ -73,8 +73,11 @@ struct insp_value {
 /* The next one of [*at, end), and moves '*at' behind it; false at the end. */
 bool insp_value_next(const uint8_t **at, const uint8_t *end,
                      struct insp_value *);
+#define INSP_VALUE_HEAD 4 /* Field and size, in front of each. */
+
 /* Appends one to a buffer that has 'left' bytes; returns how many it took, 0:
- * there was not enough room. */
+ * there was not enough room.  Its bytes may stand there already, behind room
+ * for the head. */
 size_t insp_value_put(uint8_t *to, size_t left, const struct insp_value *);
 
 /* The same, for a value that was read at 'to' or behind it, which may

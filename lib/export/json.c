@@ -35,14 +35,19 @@ struct context {
 static void
 put_number(struct insp_put *put, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    uint64_t limit = 10;
+    size_t n = 1;
+    uint8_t *to;
 
-    do {
-        digits[--at] = (char) ('0' + value % 10);
+    while (value >= limit && n < 20) {
+        n++;
+        limit = n < 20 ? 10 * limit : 0;
+    }
+    to = insp_put_reserve(put, n);
+    while (to && n-- > 0) {
+        to[n] = (uint8_t) ('0' + value % 10);
         value /= 10;
-    } while (value);
-    insp_put_bytes(put, digits + at, sizeof digits - at);
+    }
 }
 
 static void
@@ -73,10 +78,7 @@ insp_json_put_string(struct insp_put *put, const char *text, size_t size)
         const uint8_t *run = at;
         size_t n = 1;
 
-        while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' &&
-               *at != '\\') {
-            at++;
-        }
+        at += insp_plain_size(at, end);
         insp_put_bytes(put, run, (size_t) (at - run));
         if (at == end) {
             break;
@@ -316,13 +318,18 @@ enter_object(struct writer *w, enum insp_json_object to)
 static void
 put_key(struct writer *w, const struct insp_field *field)
 {
+    uint8_t *to;
+
     if (w->open != field->object) {
         enter_object(w, field->object);
     }
-    if (w->comma) {
-        insp_put_u8(w->put, ',');
+    to = insp_put_reserve(w->put, field->json_size + (size_t) w->comma);
+    if (to) {
+        if (w->comma) {
+            *to++ = ',';
+        }
+        memcpy(to, field->json, field->json_size);
     }
-    insp_put_bytes(w->put, field->json, field->json_size);
     w->comma = true;
 }
 

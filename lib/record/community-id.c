@@ -16,6 +16,7 @@
  * memory.
  */
 
+#include "base/cursor.h"
 #include "record/record.h"
 
 static uint32_t
@@ -24,16 +25,39 @@ rotate(uint32_t x, unsigned int n)
     return x << n | x >> (32 - n);
 }
 
-#define STEP(F)                                                               \
+/* Words from the sixteenth on are made of those before, in their places. */
+#define WORD(I)                                                               \
+    ((I) < 16 ? w[I]                                                          \
+              : (w[(I) % 16] =                                                \
+                     rotate(w[((I) + 13) % 16] ^ w[((I) + 8) % 16] ^          \
+                                w[((I) + 2) % 16] ^ w[(I) % 16],              \
+                            1)))
+
+/* The registers change their names instead of their places. */
+#define STEP(A, B, C, D, E, F, K, I)                                          \
     do {                                                                      \
-        uint32_t next_ = rotate(a, 5) + (F) + e + w[i];                       \
-                                                                              \
-        e = d;                                                                \
-        d = c;                                                                \
-        c = rotate(b, 30);                                                    \
-        b = a;                                                                \
-        a = next_;                                                            \
+        E += rotate(A, 5) + F(B, C, D) + K + WORD(I);                         \
+        B = rotate(B, 30);                                                    \
     } while (0)
+#define FIVE_STEPS(F, K, I)                                                   \
+    do {                                                                      \
+        STEP(a, b, c, d, e, F, K, I);                                         \
+        STEP(e, a, b, c, d, F, K, (I) + 1);                                   \
+        STEP(d, e, a, b, c, F, K, (I) + 2);                                   \
+        STEP(c, d, e, a, b, F, K, (I) + 3);                                   \
+        STEP(b, c, d, e, a, F, K, (I) + 4);                                   \
+    } while (0)
+#define TWENTY_STEPS(F, K, I)                                                 \
+    do {                                                                      \
+        FIVE_STEPS(F, K, I);                                                  \
+        FIVE_STEPS(F, K, (I) + 5);                                            \
+        FIVE_STEPS(F, K, (I) + 10);                                           \
+        FIVE_STEPS(F, K, (I) + 15);                                           \
+    } while (0)
+
+#define CHOOSE(B, C, D)   ((D) ^ ((B) & ((C) ^ (D))))
+#define PARITY(B, C, D)   ((B) ^ (C) ^ (D))
+#define MAJORITY(B, C, D) (((B) & (C)) | ((D) & ((B) | (C))))
 
 /* SHA-1 of the 'size' bytes in 'block', at most 55, which it pads. */
 static void
@@ -42,32 +66,19 @@ sha1_of_one_block(uint8_t block[64], size_t size, uint8_t digest[20])
     uint32_t h[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
                       0xc3d2e1f0 };
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
-    uint32_t w[80];
+    uint32_t w[16];
 
     memset(block + size, 0, 64 - size);
     block[size] = 0x80;
     block[62] = (uint8_t) (size * 8 >> 8);
     block[63] = (uint8_t) (size * 8);
     for (unsigned int i = 0; i < 16; i++) {
-        w[i] = (uint32_t) block[4 * i] << 24 |
-               (uint32_t) block[4 * i + 1] << 16 |
-               (uint32_t) block[4 * i + 2] << 8 | block[4 * i + 3];
+        w[i] = insp_be32(block + 4 * i);
     }
-    for (unsigned int i = 16; i < 80; i++) {
-        w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    }
-    for (unsigned int i = 0; i < 20; i++) {
-        STEP(((b & c) | (~b & d)) + 0x5a827999);
-    }
-    for (unsigned int i = 20; i < 40; i++) {
-        STEP((b ^ c ^ d) + 0x6ed9eba1);
-    }
-    for (unsigned int i = 40; i < 60; i++) {
-        STEP(((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc);
-    }
-    for (unsigned int i = 60; i < 80; i++) {
-        STEP((b ^ c ^ d) + 0xca62c1d6);
-    }
+    TWENTY_STEPS(CHOOSE, 0x5a827999, 0);
+    TWENTY_STEPS(PARITY, 0x6ed9eba1, 20);
+    TWENTY_STEPS(MAJORITY, 0x8f1bbcdc, 40);
+    TWENTY_STEPS(PARITY, 0xca62c1d6, 60);
     h[0] += a;
     h[1] += b;
     h[2] += c;

@@ -35,6 +35,7 @@ struct made {
 
 struct insp_finisher {
     struct insp_digests digests;
+    struct insp_app_rows rows[INSP_N_APPS];
     struct made *certificates[CERTIFICATES];
     uint8_t *scratch;
     size_t room;
@@ -225,7 +226,12 @@ make_hassh(struct insp_finisher *f, struct insp_put *put,
 struct insp_finisher *
 insp_finisher_create(void)
 {
-    return calloc(1, sizeof(struct insp_finisher));
+    struct insp_finisher *f = calloc(1, sizeof *f);
+
+    for (unsigned int i = 0; f && i < INSP_N_APPS; i++) {
+        f->rows[i] = insp_app_rows((enum insp_app) i);
+    }
+    return f;
 }
 
 static bool
@@ -270,8 +276,9 @@ finish(struct insp_finisher *f, const struct insp_values *values)
         break;
     default: break;
     }
-    return insp_values_tidy(values->app, values->is_cut || !whole, put.start,
-                            insp_put_size(&put));
+    return insp_values_tidy_rows(&f->rows[values->app], values->app,
+                                 values->is_cut || !whole, put.start,
+                                 insp_put_size(&put));
 }
 
 bool

@@ -78,10 +78,11 @@ static size_t
 sort(const struct insp_app_rows *rows, const uint8_t *values, size_t size,
      uint8_t *to)
 {
-    size_t begin[INSP_N_APP_FIELDS] = { 0 }, total = 0;
+    size_t begin[INSP_N_APP_FIELDS], total = 0;
     const uint8_t *at = values, *start = at;
     struct insp_value v;
 
+    memset(begin + rows->first, 0, rows->n * sizeof begin[0]);
     for (; insp_value_next(&at, values + size, &v); start = at) {
         if (insp_app_rows_have(rows, v.field) && is_valid(&v)) {
             begin[v.field] += (size_t) (at - start);
@@ -103,7 +104,8 @@ sort(const struct insp_app_rows *rows, const uint8_t *values, size_t size,
 }
 
 /* Makes UTF-8 of a text.  Returns what it costs in JSON; '*size' is that of
- * the result.  Stops when it costs more than 'most'. */
+ * the result, 'most' and three at most.  Stops when it costs more than
+ * 'most'. */
 static size_t
 clean(const struct insp_value *v, size_t most, uint8_t *to, size_t *size)
 {
@@ -112,8 +114,17 @@ clean(const struct insp_value *v, size_t most, uint8_t *to, size_t *size)
     size_t cost = 0;
 
     while (at < end && cost <= most) {
-        size_t n = insp_utf8_size(at, end);
+        size_t n = INSP_MIN((size_t) (end - at), most - cost + 1);
 
+        n = insp_plain_size(at, at + n);
+        if (n) {
+            memcpy(to, at, n);
+            to += n;
+            cost += n;
+            at += n;
+            continue;
+        }
+        n = insp_utf8_size(at, end);
         if (!n) {
             memcpy(to, "\xef\xbf\xbd", 3);
             to += 3;
@@ -133,11 +144,12 @@ clean(const struct insp_value *v, size_t most, uint8_t *to, size_t *size)
 /* Digits, quotes, brackets, the longest time and address. */
 #define COST_OF_VALUE 64
 
-/* Appends a value, or cuts it off.  'text' has room for any that may be. */
+/* Appends a value, or cuts it off.  There is room for it as it is cleaned,
+ * where it will stand. */
 static void
-add(struct insp_values *to, size_t *left, const struct insp_value *value,
-    uint8_t *text)
+add(struct insp_values *to, size_t *left, const struct insp_value *value)
 {
+    uint8_t *text = to->bytes + to->size + INSP_VALUE_HEAD;
     const struct insp_app_field_info *info = &insp_app_fields[value->field];
     size_t cost = COST_OF_VALUE + strlen(info->key);
     struct insp_value v = *value;
@@ -171,40 +183,59 @@ add(struct insp_values *to, size_t *left, const struct insp_value *value,
                                           INSP_VALUES_COST_MAX - to->size, &v);
 }
 
-struct insp_values *
-insp_values_tidy(enum insp_app app, bool is_cut, const uint8_t *values,
-                 size_t size)
+#define SMALL 2048 /* Of what most records have, and more. */
+
+/* What tidy values may take.  Of each byte three can become; what has no room
+ * in the bound is cleaned before that is known. */
+static size_t
+room_for(size_t size)
 {
-    struct insp_app_rows rows = insp_app_rows(app);
-    struct insp_values *v = malloc(sizeof *v + INSP_VALUES_COST_MAX), *shrunk;
-    uint8_t *sorted = malloc(size + 1);
-    uint8_t *text = malloc(INSP_VALUES_COST_MAX + 8);
+    return INSP_MIN(3 * size, INSP_VALUES_COST_MAX) + INSP_VALUE_HEAD + 8;
+}
+
+struct insp_values *
+insp_values_tidy_rows(const struct insp_app_rows *rows, enum insp_app app,
+                      bool is_cut, const uint8_t *values, size_t size)
+{
+    struct insp_values *v = malloc(sizeof *v + room_for(size)), *shrunk;
+    uint8_t here[SMALL], *sorted = size > sizeof here ? malloc(size) : here;
     size_t left = INSP_VALUES_COST_MAX;
     const uint8_t *at = sorted;
     struct insp_app_run run;
 
-    if (!v || !sorted || !text) {
+    if (!v || !sorted) {
         free(v);
-        free(sorted);
-        free(text);
+        if (sorted != here) {
+            free(sorted);
+        }
         return NULL;
     }
     *v = (struct insp_values){ .refs = 1, .app = app, .is_cut = is_cut };
-    size = sort(&rows, values, size, sorted);
+    size = sort(rows, values, size, sorted);
     while (insp_app_run_next(&at, sorted + size, &run)) {
         struct insp_value value;
 
         while (insp_value_next(&run.start, run.end, &value)) {
-            add(v, &left, &value, text);
+            add(v, &left, &value);
             if (!is_list(run.field)) {
                 break;
             }
         }
     }
-    free(sorted);
-    free(text);
+    if (sorted != here) {
+        free(sorted);
+    }
     shrunk = realloc(v, sizeof *v + v->size);
     return shrunk ? shrunk : v;
+}
+
+struct insp_values *
+insp_values_tidy(enum insp_app app, bool is_cut, const uint8_t *values,
+                 size_t size)
+{
+    struct insp_app_rows rows = insp_app_rows(app);
+
+    return insp_values_tidy_rows(&rows, app, is_cut, values, size);
 }
 
 void

@@ -16,7 +16,7 @@
 #ifndef INSP_RECORD_VALUES_H
 #define INSP_RECORD_VALUES_H 1
 
-#include "app/event.h"
+#include "record/app-fields.h"
 
 struct insp_values {
     uint32_t refs;
@@ -45,6 +45,11 @@ struct insp_values *insp_values_create(enum insp_app, bool is_cut,
 struct insp_values *insp_values_tidy(enum insp_app, bool is_cut,
                                      const uint8_t *values,
                                      size_t size) INSP_MUST_USE;
+/* The same for who has asked insp_app_rows() before. */
+struct insp_values *insp_values_tidy_rows(const struct insp_app_rows *,
+                                          enum insp_app, bool is_cut,
+                                          const uint8_t *values,
+                                          size_t size) INSP_MUST_USE;
 
 /* Leaves out lists, groups and raw bytes, and cuts texts: what the step
  * "lean" of metadata leaves of a record.  For who has the only reference. */

@@ -350,6 +350,27 @@ test_check(void)
     CU_ASSERT(insp_json_check("{\"a\":1}\0{}", 10, &line) != NULL);
 }
 
+/* Eight at a time as one by one, wherever the byte stands that is not plain.
+ * Mutation: insp_plain_size() without the comparison with 0x20. */
+static void
+test_plain_size(void)
+{
+    uint8_t text[40];
+
+    for (unsigned int size = 0; size <= sizeof text; size++) {
+        for (unsigned int at = 0; at < size; at++) {
+            for (unsigned int c = 0; c < 256; c++) {
+                bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+                memset(text, at % 2 ? '!' : 0x7f, sizeof text);
+                text[at] = (uint8_t) c;
+                UNIT_EQ(insp_plain_size(text, text + size),
+                        plain ? size : at);
+            }
+        }
+    }
+}
+
 static void
 test_utf8(void)
 {
@@ -369,4 +390,4 @@ UNIT_MAIN("json", UNIT_TEST(test_connection), UNIT_TEST(test_protocols),
           UNIT_TEST(test_addresses), UNIT_TEST(test_times),
           UNIT_TEST(test_hostile_names), UNIT_TEST(test_random),
           UNIT_TEST(test_longest), UNIT_TEST(test_no_room),
-          UNIT_TEST(test_check), UNIT_TEST(test_utf8))
+          UNIT_TEST(test_check), UNIT_TEST(test_plain_size), UNIT_TEST(test_utf8))

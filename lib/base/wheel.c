@@ -88,3 +88,19 @@ insp_wheel_pop(struct insp_wheel *w, uint32_t now)
     }
     return INSP_WHEEL_NONE;
 }
+
+uint32_t
+insp_wheel_calm(const struct insp_wheel *w)
+{
+    uint32_t calm = 0;
+
+    while (calm <= w->mask) {
+        uint32_t n = count_empty(w, (w->tick + 1 + calm) & w->mask);
+
+        calm += n;
+        if (!n) {
+            break;
+        }
+    }
+    return INSP_MIN(calm, w->mask + 1);
+}

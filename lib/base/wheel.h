@@ -48,4 +48,8 @@ void insp_wheel_remove(struct insp_wheel *, uint32_t i);
 /* The next element that is due at 'now', taken out, or INSP_WHEEL_NONE. */
 uint32_t insp_wheel_pop(struct insp_wheel *, uint32_t now) INSP_MUST_USE;
 
+/* How many ticks after the last one that was given out nothing comes for
+ * sure; n_slots at most. */
+uint32_t insp_wheel_calm(const struct insp_wheel *);
+
 #endif /* base/wheel.h */

@@ -306,6 +306,35 @@ insp_control_turn(struct insp_engine *engine)
            ? INSP_TURN_BUSY : INSP_TURN_CALM;
 }
 
+/* Metadata steps follow uplinks, which a passive engine has none of; functions
+ * and ports have no part in it, either. */
+uint64_t
+insp_engine_due_ns(const struct insp_engine *engine)
+{
+    uint64_t due_ns = UINT64_MAX;
+
+    if (engine->leaving || engine->stopping || engine->functions
+        || engine->n_ports) {
+        return 0;
+    }
+    for (size_t i = 0; i < engine->n_places; i++) {
+        const struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (!INSP_READ(inspector->id)) {
+            continue;
+        } else if (!inspector->table || inspector->left_round
+                   || inspector->stepper.step >= INSP_STEP_AGGREGATES) {
+            return 0;
+        }
+        due_ns = INSP_MIN(due_ns, insp_table_due_ns(inspector->table));
+        due_ns = INSP_MIN(due_ns, inspector->next_sensor_ns);
+        if (inspector->inventory) {
+            due_ns = INSP_MIN(due_ns, inspector->inventory_due_ns);
+        }
+    }
+    return due_ns;
+}
+
 void *
 insp_control_main(void *engine_)
 {

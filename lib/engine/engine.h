@@ -221,6 +221,10 @@ enum insp_turn {
 /* Passive: one turn, every 1 to 100 ms of the packets' time. */
 enum insp_turn insp_engine_turn(struct insp_engine *);
 
+/* Passive: after a turn that was calm and until a packet comes, a turn before
+ * this time would do nothing; 0: the next one may have something to do. */
+uint64_t insp_engine_due_ns(const struct insp_engine *);
+
 /* Passive: no packet will come any more; turns end all connections, until
  * INSP_TURN_ENDED. */
 void insp_engine_end(struct insp_engine *);

@@ -331,3 +331,14 @@ insp_table_maintain(struct insp_table *t, uint64_t now_ns)
         t->waiting = true;
     }
 }
+
+uint64_t
+insp_table_due_ns(const struct insp_table *t)
+{
+    /* Of the wheel it had too many visits to make. */
+    if (t->waiting || t->n_moves || t->wheel.tick != insp_tick(t->now)) {
+        return t->now;
+    }
+    return ((t->now >> INSP_TICK_SHIFT) + 1 + insp_wheel_calm(&t->wheel))
+           << INSP_TICK_SHIFT;
+}

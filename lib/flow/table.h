@@ -281,6 +281,10 @@ void insp_table_report_soon(struct insp_table *, struct insp_conn *);
  * while there is traffic. */
 void insp_table_maintain(struct insp_table *, uint64_t now_ns);
 
+/* Control: when no packet comes and all reports have been taken, the next
+ * maintain before this time does nothing. */
+uint64_t insp_table_due_ns(const struct insp_table *);
+
 /* Control: the next report, until false.  Call after each maintain until it
  * returns false, or stop early and go on later: what is not taken waits and
  * is not recycled. */

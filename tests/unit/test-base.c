@@ -444,14 +444,15 @@ some(uint64_t *state)
 
 /* Against a list of when each is due: steps of all sizes over slots that were
  * never filled, are filled, or are empty again.  Mutations: count_empty() that
- * is one too large at the end of a word; insp_wheel_add() that sets no bit. */
+ * is one too large at the end of a word; insp_wheel_add() that sets no bit;
+ * insp_wheel_calm() that is one more. */
 static void
 test_wheel_gaps(void)
 {
     static struct insp_ilink links[N_MANY + N_MANY_SLOTS];
     uint64_t filled[INSP_WHEEL_WORDS(N_MANY_SLOTS)];
     uint32_t due[N_MANY], now = UINT32_MAX - 500, tick = now;
-    uint64_t state = 7;
+    uint64_t state = 7, sum = 0;
     bool is_in[N_MANY] = { false };
     struct insp_wheel w;
 
@@ -460,7 +461,7 @@ test_wheel_gaps(void)
     }
     insp_wheel_init(&w, links, filled, N_MANY, N_MANY_SLOTS, now);
     for (unsigned int round = 0; round < 5000; round++) {
-        uint32_t i, n_due = 0;
+        uint32_t i, calm, n_due = 0;
 
         for (unsigned int k = 0; k < 3; k++) {
             i = (uint32_t) (some(&state) % N_MANY);
@@ -487,7 +488,13 @@ test_wheel_gaps(void)
         }
         UNIT_EQ(n_due, 0);
         tick = now;
+        calm = insp_wheel_calm(&w);
+        sum += calm;
+        for (i = 0; i < N_MANY; i++) {
+            CU_ASSERT(!is_in[i] || due[i] - now > calm);
+        }
     }
+    CU_ASSERT(sum > 5000); /* It says so, too. */
 }
 
 /* Faults, log, host. */

@@ -8,7 +8,8 @@
  * Turns are at multiples of TURN_NS of the packets' time, and after so many
  * packets that more could be too many.  Where a capture has a gap, there are
  * some turns in it, for what ends there to be reported with the time at which
- * it has ended; a long gap has no more of them than a short one.
+ * it has ended; a long gap has no more of them than a short one, and those in
+ * which nothing is due are left out.
  *
  * The engine's clock is later than the packets' by SHIFT_NS, so that a capture
  * may begin in 1970: to the engine, 0 is no time. */
@@ -205,10 +206,14 @@ turns_until(struct probe_session *s, uint64_t now_ns)
 {
     uint64_t due_ns = now_ns - now_ns % TURN_NS;
     uint64_t gap_ns = s->turn_ns - s->turn_ns % TURN_NS + TURN_NS;
+    uint64_t engine_due_ns = 0; /* There were packets. */
 
     probe_session_flush(s);
     for (int i = 0; i < GAP_TURNS && gap_ns < due_ns; i++) {
-        turn_at(s, gap_ns);
+        if (gap_ns + SHIFT_NS >= engine_due_ns) {
+            turn_at(s, gap_ns);
+            engine_due_ns = insp_engine_due_ns(s->engine);
+        }
         gap_ns += i ? GAP_TURN_NS : TURN_NS;
     }
     turn_at(s, INSP_MAX(due_ns, s->now_ns));

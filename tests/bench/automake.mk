@@ -4,11 +4,13 @@
 # says how to read it all.
 bench_programs = \
 	tests/bench/bench-policy \
-	tests/bench/micro
+	tests/bench/micro \
+	tests/bench/uplink-rate
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 tests_bench_bench_policy_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_bench_micro_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_bench_uplink_rate_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 
 # What "less the reading" is: see probes.sh.
 if HAVE_PCAP
@@ -23,7 +25,8 @@ EXTRA_DIST += \
 	tests/bench/instructions.json \
 	tests/bench/instructions.py \
 	tests/bench/probes.sh \
-	tests/bench/uplink-cost.sh
+	tests/bench/uplink-cost.sh \
+	tests/bench/uplink-rate.sh
 
 COUNT_INSTRUCTIONS = env CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	SANITIZE='$(SANITIZE_CFLAGS)' \
@@ -32,13 +35,16 @@ COUNT_INSTRUCTIONS = env CC='$(CC)' CFLAGS='$(CFLAGS)' \
 counted_programs = tests/bench/micro utilities/ovs-inspect-probe
 
 BENCH_FLAGS =
-bench: $(counted_programs) $(read_capture)
+bench: $(counted_programs) $(read_capture) tests/bench/uplink-rate
 	tests/bench/micro --json=tests/bench/micro.json $(BENCH_FLAGS)
 	@cat tests/bench/micro.json
 	$(COUNT_INSTRUCTIONS) --report
 	INSP_PCAPS='$(PCAPS)' READER='$(read_capture)' \
 	    $(srcdir)/tests/bench/probes.sh \
 	    --probe=utilities/ovs-inspect-probe
+	$(srcdir)/tests/bench/uplink-rate.sh \
+	    --program=tests/bench/uplink-rate \
+	    --collector=utilities/ovs-inspect-collector
 CLEANFILES += tests/bench/micro.json
 
 bench-baseline: $(counted_programs)

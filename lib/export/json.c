@@ -103,9 +103,14 @@ insp_json_put_string(struct insp_put *put, const char *text, size_t size)
 static void
 put_word(struct insp_put *put, const char *word)
 {
-    insp_put_u8(put, '"');
-    insp_put_text(put, word);
-    insp_put_u8(put, '"');
+    size_t size = strlen(word);
+    uint8_t *to = insp_put_reserve(put, size + 2);
+
+    if (to) {
+        *to++ = '"';
+        memcpy(to, word, size);
+        to[size] = '"';
+    }
 }
 
 /* A word, or the number as text when it has none. */
@@ -318,19 +323,21 @@ enter_object(struct writer *w, enum insp_json_object to)
 static void
 put_key(struct writer *w, const struct insp_field *field)
 {
-    uint8_t *to;
+    const char *key;
+    size_t size;
 
     if (w->open != field->object) {
         enter_object(w, field->object);
     }
-    to = insp_put_reserve(w->put, field->json_size + (size_t) w->comma);
-    if (to) {
-        if (w->comma) {
-            *to++ = ',';
-        }
-        memcpy(to, field->json, field->json_size);
-    }
+    key = field->json + !w->comma;
+    size = field->json_size + (size_t) w->comma;
     w->comma = true;
+    if (!w->put->full && insp_put_left(w->put) > INSP_JSON_KEY) {
+        memcpy(w->put->at, key, INSP_JSON_KEY + 1);
+        w->put->at += size;
+    } else {
+        insp_put_bytes(w->put, key, size);
+    }
 }
 
 static bool

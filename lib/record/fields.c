@@ -25,7 +25,7 @@
         .meaning = INSP_MEANING_##MEANING,                                    \
         .object = INSP_OBJECT_##OBJECT,                                       \
         .when = INSP_WHEN_##WHEN,                                             \
-        .json = "\"" KEY "\":",                                               \
+        .json = ",\"" KEY "\":",                                              \
         .json_size = sizeof(KEY) > 1 ? sizeof(KEY) + 2 : 0,                   \
         .text = TEXT,                                                         \
     },

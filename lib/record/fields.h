@@ -152,10 +152,14 @@ extern const struct insp_json_place insp_json_places[INSP_N_OBJECTS];
 
 #define INSP_FIELD_VAR 65535 /* Length in IPFIX: each value says its own. */
 
+/* A key, its quotes and its colon; a copy of so many bytes, known to the
+ * compiler, costs less than one of just as many as there are. */
+#define INSP_JSON_KEY 32
+
 struct insp_field {
     const char *name;
     const char *key;  /* "": not in JSON. */
-    const char *json; /* The same as it is written: "key": */
+    char json[INSP_JSON_KEY + 2]; /* The same as it is written: ,"key": */
     uint32_t pen;
     uint16_t id;     /* 0: not in IPFIX. */
     uint16_t length; /* In IPFIX. */
@@ -166,7 +170,7 @@ struct insp_field {
     uint8_t meaning;   /* enum insp_meaning. */
     uint8_t object;    /* enum insp_json_object. */
     uint8_t when;      /* enum insp_json_when. */
-    uint8_t json_size; /* 0: not in JSON. */
+    uint8_t json_size; /* Without the comma; 0: not in JSON. */
     const char *text;  /* For type information. */
 };
 

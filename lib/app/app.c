@@ -87,6 +87,32 @@ insp_app_has_port(enum insp_app app, uint16_t port)
     return port && i < PORTS_MAX && ports[app][i] == port;
 }
 
+/* Four ports at a time: a lane without a bit in it is the one. */
+static bool
+has_lane(const uint16_t lanes[4], uint64_t wanted)
+{
+    const uint64_t ones = UINT64_C(0x0001000100010001);
+    uint64_t x;
+
+    memcpy(&x, lanes, sizeof x);
+    x ^= wanted;
+    return ((x - ones) & ~x & ones << 15) != 0;
+}
+
+uint64_t
+insp_apps_at_port(uint16_t port)
+{
+    uint64_t wanted = port * UINT64_C(0x0001000100010001), apps = 0;
+
+    for (unsigned int i = INSP_APP_UNKNOWN + 1; port && i < INSP_N_APPS_READ;
+         i++) {
+        if (has_lane(ports[i], wanted) || has_lane(ports[i] + 4, wanted)) {
+            apps |= UINT64_C(1) << i;
+        }
+    }
+    return apps;
+}
+
 static char
 lower(uint8_t c)
 {

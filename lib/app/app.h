@@ -187,6 +187,7 @@ void insp_reading_set_name(struct insp_reading *, const void *name,
 /* The answer that who began has got: 'name' has this address (4 or 16 bytes),
  * for so many seconds.  Rules may know its connections to the address by that
  * name. */
+bool insp_reading_learns(const struct insp_reading *); /* Somebody asks. */
 void insp_reading_learn(struct insp_reading *, const char *name, size_t size,
                         const uint8_t *addr, size_t addr_size,
                         uint32_t seconds);
@@ -234,6 +235,8 @@ const struct insp_reader *insp_reader_of(enum insp_app);
 /* Whether a connection to that port may well speak it: its reader is asked
  * first. */
 bool insp_app_has_port(enum insp_app, uint16_t port);
+/* All protocols of which that is true, a bit for each. */
+uint64_t insp_apps_at_port(uint16_t port);
 /* The same of either end of a connection. */
 static inline bool
 insp_reading_at_port(const struct insp_reading *r, enum insp_app app)

@@ -70,10 +70,13 @@ detect(const struct insp_turn *t, const struct insp_reading *r, bool *maybe)
     struct question q = { .turn = t, .reading = r };
 
     for (unsigned int side = 2; side-- > 0;) {
-        for (int i = INSP_APP_UNKNOWN + 1; i < INSP_N_APPS_READ; i++) {
-            if (insp_app_has_port((enum insp_app) i, r->port[side]) &&
-                ask(&q, (enum insp_app) i)) {
-                return (enum insp_app) i;
+        uint64_t apps = insp_apps_at_port(r->port[side]);
+
+        for (; apps; apps &= apps - 1) {
+            enum insp_app app = (enum insp_app) __builtin_ctzll(apps);
+
+            if (ask(&q, app)) {
+                return app;
             }
         }
     }

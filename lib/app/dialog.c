@@ -232,14 +232,18 @@ read_stream(struct insp_turn *t, unsigned int side)
     note_end(s, p, size);
     do {
         struct insp_stream_view view;
+        uint32_t seq = p->tcp_seq + (uint32_t) at;
         uint64_t pass = 0;
         size_t n = 0, took;
         bool is_last;
 
-        insp_dialog_set_room(t->d, side);
+        /* What comes in order goes past the block. */
+        if (s->block || (s->is_begun && seq != s->next)) {
+            insp_dialog_set_room(t->d, side);
+        }
         s->resyncs = t->d->app != INSP_APP_NONE &&
                      insp_reader_of((enum insp_app) t->d->app)->resyncs;
-        took = insp_stream_push(s, &t->ds->store, p->tcp_seq + (uint32_t) at,
+        took = insp_stream_push(s, &t->ds->store, seq,
                                 p->bytes + INSP_MIN(at, p->captured),
                                 p->captured - INSP_MIN(at, p->captured),
                                 size - at, &view);
@@ -251,8 +255,11 @@ read_stream(struct insp_turn *t, unsigned int side)
         if (t->stop || s->is_done) {
             return;
         }
-        /* The reader may have borrowed some. */
-        insp_dialog_set_room(t->d, side);
+        /* What is left of the packet is kept, and the reader may have borrowed
+         * some. */
+        if (!s->block && n < view.size && pass < view.size - n) {
+            insp_dialog_set_room(t->d, side);
+        }
         insp_stream_done(s, &t->ds->store, &view, n, pass);
         if (!was_known && t->d->app != INSP_APP_NONE) {
             was_known = true;

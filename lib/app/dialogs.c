@@ -173,6 +173,13 @@ make_name_key(const struct insp_conn *conn, struct insp_name_key *key)
     key->port_id = INSP_READ(conn->flow[conn->initiator].port);
 }
 
+bool
+insp_reading_learns(const struct insp_reading *r)
+{
+    return atomic_load_explicit(&r->dialogs->names, memory_order_relaxed) &&
+           INSP_READ(r->dialogs->keeps_names);
+}
+
 void
 insp_reading_learn(struct insp_reading *r, const char *name, size_t size,
                    const uint8_t *addr, size_t addr_size, uint32_t seconds)

@@ -843,8 +843,8 @@ insp_dns_learn(struct insp_reading *r, const struct insp_dns_message *m)
     struct insp_dns_name name;
     struct resource rr;
 
-    if (!m->count[0] || !m->count[1] || !read_name(m, &at, &name) ||
-        !pass_questions(m, &c)) {
+    if (!m->count[0] || !m->count[1] || !insp_reading_learns(r) ||
+        !read_name(m, &at, &name) || !pass_questions(m, &c)) {
         return;
     }
     for (unsigned int i = 0; i < INSP_MIN(m->count[1], GROUPED_MAX); i++) {

@@ -179,28 +179,33 @@ insp_http_guess_response(const uint8_t *at, size_t size)
 enum insp_http_header
 insp_http_header_of(const void *name, size_t size)
 {
+#define NAME(TEXT, HEADER) { TEXT, sizeof TEXT - 1, HEADER }
     static const struct {
         const char *name;
+        size_t size;
         enum insp_http_header header;
     } headers[] = {
-        { "host", INSP_HTTP_HOST },
-        { "user-agent", INSP_HTTP_USER_AGENT },
-        { "x-forwarded-for", INSP_HTTP_XFF },
-        { "content-type", INSP_HTTP_CONTENT_TYPE },
-        { "referer", INSP_HTTP_REFERER },
-        { "location", INSP_HTTP_LOCATION },
-        { "server", INSP_HTTP_SERVER },
-        { "content-length", INSP_HTTP_CONTENT_LENGTH },
-        { "transfer-encoding", INSP_HTTP_TRANSFER_ENCODING },
-        { "upgrade", INSP_HTTP_UPGRADE },
-        { ":authority", INSP_HTTP_HOST },
-        { ":method", INSP_HTTP_METHOD },
-        { ":path", INSP_HTTP_PATH },
-        { ":status", INSP_HTTP_STATUS },
+        NAME("host", INSP_HTTP_HOST),
+        NAME("user-agent", INSP_HTTP_USER_AGENT),
+        NAME("x-forwarded-for", INSP_HTTP_XFF),
+        NAME("content-type", INSP_HTTP_CONTENT_TYPE),
+        NAME("referer", INSP_HTTP_REFERER),
+        NAME("location", INSP_HTTP_LOCATION),
+        NAME("server", INSP_HTTP_SERVER),
+        NAME("content-length", INSP_HTTP_CONTENT_LENGTH),
+        NAME("transfer-encoding", INSP_HTTP_TRANSFER_ENCODING),
+        NAME("upgrade", INSP_HTTP_UPGRADE),
+        NAME(":authority", INSP_HTTP_HOST),
+        NAME(":method", INSP_HTTP_METHOD),
+        NAME(":path", INSP_HTTP_PATH),
+        NAME(":status", INSP_HTTP_STATUS),
     };
+#undef NAME
 
-    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        if (insp_text_is(name, size, headers[i].name)) {
+    /* Most names have a size that none of these has. */
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(headers); i++) {
+        if (headers[i].size == size &&
+            insp_text_is(name, size, headers[i].name)) {
             return headers[i].header;
         }
     }

@@ -709,7 +709,28 @@ test_names(void)
     insp_names_destroy(names);
 }
 
-UNIT_MAIN("dialog",
+/* All at once as one by one, for every port there is.
+ * Mutation: has_lane() that looks at three lanes. */
+static void
+test_ports(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int port = 0; port <= UINT16_MAX; port++) {
+        uint64_t apps = insp_apps_at_port((uint16_t) port), expected = 0;
+
+        for (unsigned int i = 0; i < INSP_N_APPS_READ; i++) {
+            if (insp_app_has_port((enum insp_app) i, (uint16_t) port)) {
+                expected |= UINT64_C(1) << i;
+                n++;
+            }
+        }
+        UNIT_EQ(apps, expected);
+    }
+    CU_ASSERT(n > INSP_N_APPS_READ);
+}
+
+UNIT_MAIN("dialog", UNIT_TEST(test_ports),
           UNIT_TEST(test_limits),
           UNIT_TEST(test_wanted),
           UNIT_TEST(test_long_names),

@@ -55,12 +55,14 @@ certificate() {         # NAME SAN
             -CAkey "$work/ca.key" -CAcreateserial -out "$work/$1.pem" \
             -extfile <(printf 'subjectAltName=%s\n' "$2")
 }
-pki req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -keyout "$work/ca.key" -out "$work/ca.pem" -days 2 -subj /CN=ca \
-    -addext basicConstraints=critical,CA:TRUE &&
-    certificate collector DNS:localhost,IP:127.0.0.1 &&
-    certificate sensor DNS:sensor ||
-    { cat "$work/pki" >&2; exit 1; }
+if ! { pki req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -keyout "$work/ca.key" -out "$work/ca.pem" -days 2 -subj /CN=ca \
+        -addext basicConstraints=critical,CA:TRUE &&
+        certificate collector DNS:localhost,IP:127.0.0.1 &&
+        certificate sensor DNS:sensor; }; then
+    cat "$work/pki" >&2
+    exit 1
+fi
 
 processors=$(nproc)
 on() {                  # PROCESSOR COMMAND...

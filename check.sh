@@ -8,15 +8,16 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # In the order they run: what fails soonest first.
 SUITES="static unit fuzz pcap bench asan tsan inspect ovs system"
-# Only when they are named.
-MORE="dpdk"
+# Only with --all, or when they are named.  Documentation/testing.md says what
+# each is for; build-aux/check-tiers.py compares the two.
+MORE="dpdk agreement fuzzing"
 
 usage() {
     cat <<END
 check.sh: build ovs-ext and run its tests
 usage: ./check.sh [OPTION]... [SUITE]...
 
-Suites (all of them but the last unless some are named):
+Suites (those up to "system" unless some are named):
   static    layers, signs, columns, the distribution is complete
   unit      CUnit, a program a room
   fuzz      the corpus of every fuzz target
@@ -29,7 +30,12 @@ Suites (all of them but the last unless some are named):
   system    network namespaces, real traffic (root)
   dpdk      a second build, on DPDK, with vhost-user guests (root; its first
             run takes some minutes more)
+  agreement captures of others, if there are any, held against tshark
+  fuzzing   each fuzz target once more, for FUZZ_NIGHTLY executions (default
+            a million; hours)
 
+  --all            all suites, and all of Open vSwitch's own tests: what runs
+                   at night (make check-all)
   --all-ovs        all of Open vSwitch's own tests, most of an hour
   --build-dir=DIR  default: _build
   --no-build       take what is built there as it is
@@ -51,6 +57,11 @@ gate=check-ovs-gate
 wanted=
 while test $# -gt 0; do
     case $1 in
+    --all)
+        gate=check-ovs
+        SUITES="$SUITES $MORE"
+        MORE=
+        ;;
     --all-ovs) gate=check-ovs ;;
     --build-dir=?*) build=$(realpath -m "${1#*=}") ;;
     --no-build) build_it=no ;;
@@ -69,7 +80,10 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 1)}
 start=$SECONDS
 
 mkdir -p "$build" || die "$build: cannot be made"
-OVSEXT_LOG=$build/packages.log ovsext_install build run test || exit 1
+kinds="build run test"
+[[ " $wanted " != *" fuzzing "* ]] || kinds="$kinds fuzz"
+# shellcheck disable=SC2086
+OVSEXT_LOG=$build/packages.log ovsext_install $kinds || exit 1
 PREFIX=$build/prefix
 export PREFIX
 if test "$wanted" != " dpdk"; then
@@ -112,11 +126,13 @@ suite() {
     ovs) target=$gate ;;
     *) target=check-$1 ;;
     esac
-    if test "$1" = dpdk; then
-        suite_dpdk
-    else
-        make --no-print-directory -C "$build" "$target" OVS_JOBS="-j$jobs"
-    fi
+    case $1 in
+    dpdk) suite_dpdk ;;
+    *)
+        make --no-print-directory -C "$build" "$target" OVS_JOBS="-j$jobs" \
+            FUZZ_JOBS="$jobs" FUZZ_NIGHTLY="${FUZZ_NIGHTLY:-1000000}"
+        ;;
+    esac
     if test "$before" = "$(wc -l <"$build/tests/totals")"; then
         echo "  not ok - $1: did not run"
         echo "$1 0 1 0" >>"$build/tests/totals"

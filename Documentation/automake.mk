@@ -9,6 +9,7 @@ EXTRA_DIST += $(man_MANS) \
 	Documentation/quickstart.md \
 	Documentation/records.md \
 	Documentation/rules.md \
+	Documentation/testing.md \
 	Documentation/threads.md \
 	Documentation/troubleshooting.md \
 	Documentation/uplink.md

@@ -11,8 +11,8 @@ include tests/pcap/automake.mk
 include tests/bench/automake.mk
 
 # "make check": no root, minutes.  ARG_MAX of sub-makes: "totals" begins anew.
-CHECK_LOCAL += check-all
-check-all:
+CHECK_LOCAL += check-quick
+check-quick:
 	@rm -f $(TOTALS)
 	@$(MAKE) --no-print-directory $(CHECK_TARGETS)
 	@$(TALLY) --sum
@@ -30,6 +30,10 @@ check-static:
 	    $(PYTHON3) $(srcdir)/build-aux/check-columns.py $(srcdir)
 	@$(TALLY) static --name records -- \
 	    $(PYTHON3) $(srcdir)/build-aux/gen-records.py $(srcdir) --check
+	@$(TALLY) static --name tiers -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-tiers.py $(srcdir)
+	@$(TALLY) static --name documents -- \
+	    $(PYTHON3) $(srcdir)/build-aux/documents.py $(srcdir) --check
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
 
@@ -56,12 +60,21 @@ check-sanitized:
 	@test $(SUITE) = tsan || $(MAKE) --no-print-directory check-pcap \
 	    PCAP_SUITE=$(SUITE) PCAP_FLAGS=--once
 
+# What runs at night, in a build of its own: every suite of check.sh.
+CHECK_ALL_BUILD = $(abs_builddir)/nightly
+CHECK_ALL_FLAGS =
+check-all:
+	@exec env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+	    $(abs_top_srcdir)/check.sh --all --build-dir=$(CHECK_ALL_BUILD) \
+	    $(CHECK_ALL_FLAGS)
+
 EXTRA_DIST += \
 	tests/system/atomicity.sh \
 	tests/system/budget.sh \
 	tests/system/collector-restart.sh \
 	tests/system/collector.sh \
 	tests/system/conservation.sh \
+	tests/system/documents.sh \
 	tests/system/dpdk-quickstart.sh \
 	tests/system/dpdk.sh \
 	tests/system/e2e.sh \
@@ -129,5 +142,5 @@ clean-tests:
 	rm -rf tests/logs tests/totals tests/check-asan tests/check-tsan \
 	    tests/fuzz/build
 
-.PHONY: check-all check-static check-asan check-tsan check-sanitized \
+.PHONY: check-all check-quick check-static check-asan check-tsan check-sanitized \
 	check-system clean-tests

@@ -109,6 +109,7 @@ tests_fuzz_fuzz_spool_LDFLAGS = $(FUZZ_LINK)
 include tests/fuzz/apps.mk
 
 EXTRA_DIST += \
+	tests/fuzz/campaign.py \
 	tests/fuzz/corpus \
 	tests/fuzz/make-corpus.py \
 	tests/fuzz/make-corpus-data.py \
@@ -135,24 +136,65 @@ check-fuzz:
 	    fi; \
 	done; exit $$s
 
-# For FUZZ_SECONDS each; what is found stays in tests/fuzz/build/findings.
+# For FUZZ_SECONDS each; or, with FUZZ_RUNS, until each target has had that
+# many executions in all, as tests/fuzz/ledger has them: interrupted, it goes
+# on where it was (campaign.py).  FUZZ_ONLY names targets.  What is found stays
+# in tests/fuzz/build/findings.
 FUZZ_SECONDS = 60
-fuzz:
+FUZZ_RUNS =
+FUZZ_JOBS = 1
+FUZZ_ONLY = $(patsubst tests/fuzz/fuzz-%,%,$(fuzz_programs))
+FUZZ_LEDGER = tests/fuzz/ledger
+# The dearest part of the instrumentation, which the fast build is without.
+FUZZ_FAST = -fno-sanitize-coverage=trace-cmp,trace-div,trace-gep
+FUZZ_CONFIGURE = $(abs_top_srcdir)/configure -q --without-ovs \
+	--enable-sanitize=fuzzer-no-link,address,undefined CFLAGS='-O1 -g'
+fuzz_names = $(FUZZ_ONLY:%=tests/fuzz/fuzz-%)
+FUZZ_CAMPAIGN = $(PYTHON3) $(srcdir)/tests/fuzz/campaign.py \
+	--ledger=$(FUZZ_LEDGER) --guided=tests/fuzz/build \
+	--fast=tests/fuzz/build-fast --corpus=$(srcdir)/tests/fuzz/corpus \
+	--jobs=$(FUZZ_JOBS)
+
+fuzz: fuzz-build
+	@if test -n '$(FUZZ_RUNS)'; then \
+	    $(MAKE) --no-print-directory fuzz-build-fast && \
+	    exec $(FUZZ_CAMPAIGN) --runs=$(FUZZ_RUNS) $(FUZZ_ONLY); \
+	else \
+	    $(MAKE) --no-print-directory -C tests/fuzz/build run-fuzz \
+	        FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_ONLY='$(FUZZ_ONLY)'; \
+	fi
+
+fuzz-build fuzz-build-fast:
 	@test '$(CLANG)' != no || { \
 	    echo "make fuzz needs clang: apt-get install clang" >&2; exit 1; }
-	@$(MKDIR_P) tests/fuzz/build
-	@test -e tests/fuzz/build/Makefile || { cd tests/fuzz/build && \
-	    $(abs_top_srcdir)/configure -q --without-ovs CC=$(CLANG) \
-	    --enable-sanitize=fuzzer-no-link,address,undefined \
-	    CFLAGS='-O1 -g'; }
-	@$(MAKE) --no-print-directory -C tests/fuzz/build run-fuzz \
-	    FUZZ_SECONDS=$(FUZZ_SECONDS)
-run-fuzz: $(fuzz_programs)
-	@for p in $(fuzz_programs); do \
-	    name=$${p##*/fuzz-}; \
+	@$(MKDIR_P) tests/fuzz/$(@:fuzz-%=%)
+	@test -e tests/fuzz/$(@:fuzz-%=%)/Makefile || { \
+	    cd tests/fuzz/$(@:fuzz-%=%) && $(FUZZ_CONFIGURE) \
+	    CC='$(CLANG)$(FUZZ_FLAGS)'; }
+	@$(MAKE) --no-print-directory -C tests/fuzz/$(@:fuzz-%=%) $(fuzz_names)
+fuzz-build-fast: FUZZ_FLAGS = $(EMPTY) $(FUZZ_FAST)
+EMPTY =
+
+run-fuzz:
+	@for name in $(FUZZ_ONLY); do \
 	    $(MKDIR_P) found/$$name findings; \
-	    $$p -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	    tests/fuzz/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) \
+	        -print_final_stats=1 \
 	        -artifact_prefix=findings/$$name- found/$$name \
 	        $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
 	done
-.PHONY: check-fuzz fuzz run-fuzz
+
+# The nightly part: so many executions of each more than before.
+FUZZ_NIGHTLY = 1000000
+check-fuzzing:
+	@if test '$(CLANG)' = no; then \
+	    $(TALLY) fuzzing --skip "no clang: apt-get install clang"; \
+	else \
+	    $(MAKE) --no-print-directory fuzz-build fuzz-build-fast \
+	        >tests/fuzz/campaign.log 2>&1 || \
+	    { cat tests/fuzz/campaign.log; exit 1; }; \
+	    $(TALLY) fuzzing --name campaign --many --timeout 36000 -- \
+	        $(FUZZ_CAMPAIGN) --add --runs=$(FUZZ_NIGHTLY) $(FUZZ_ONLY); \
+	fi
+CLEANFILES += tests/fuzz/campaign.log
+.PHONY: check-fuzz check-fuzzing fuzz fuzz-build fuzz-build-fast run-fuzz

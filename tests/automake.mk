@@ -34,6 +34,9 @@ check-static:
 	    $(PYTHON3) $(srcdir)/build-aux/check-tiers.py $(srcdir)
 	@$(TALLY) static --name documents -- \
 	    $(PYTHON3) $(srcdir)/build-aux/documents.py $(srcdir) --check
+	@$(TALLY) static --name manuals -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-manuals.py $(srcdir) \
+	    $(abs_builddir)
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
 

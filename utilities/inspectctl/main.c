@@ -108,7 +108,8 @@ Commands that change the configuration:\n\
     destination=TERM[,...]  port:NAME, set:NAME, id:KEY=VALUE, and !TERM for\n\
                             what it is not\n\
     service=SERVICE[,...]   any, tcp/80, udp/5000-5999, sctp/N, icmp,\n\
-                            icmp/8, icmp6, proto/47, arp, nd\n\
+                            icmp/8, icmp6, proto/47, arp, nd, app:tls,\n\
+                            sni:NAME\n\
     action=allow|drop|reset|redirect|alert\n\
     symmetric               the packets of the other way, too\n\
     log                     leave an alert record as well\n\

@@ -76,6 +76,7 @@ EXTRA_DIST += \
 	tests/system/budget.sh \
 	tests/system/collector-restart.sh \
 	tests/system/collector.sh \
+	tests/system/completion.sh \
 	tests/system/conservation.sh \
 	tests/system/documents.sh \
 	tests/system/dpdk-quickstart.sh \

@@ -22,6 +22,11 @@ utilities_ovs_inspect_probe_SOURCES = \
 utilities_ovs_inspect_probe_LDADD = lib/libinsp.a $(PCAP_LIBS) \
 	$(OPENSSL_LIBS)
 
+# Beside those of Open vSwitch.
+bashcompdir = $(sysconfdir)/bash_completion.d
+bashcomp_DATA = utilities/completion/ovs-inspect-bashcomp.bash
+EXTRA_DIST += $(bashcomp_DATA)
+
 # Programs of our own, on Open vSwitch's library (daemon, unixctl, vlog, IDL)
 # and ours.  Its headers are the system's for us: our warnings are not theirs.
 if WITH_OVS

@@ -1,3 +1,28 @@
+manual_pages = \
+	Documentation/ovs-inspect-actions.7 \
+	Documentation/ovs-inspect-appctl.8 \
+	Documentation/ovs-inspect-collector.8 \
+	Documentation/ovs-inspect-probe.8 \
+	Documentation/ovs-inspectctl.8
+man_MANS += $(manual_pages)
+
+EXTRA_DIST += $(manual_pages) \
+	Documentation/README.md \
+	Documentation/house.md \
+	Documentation/howto-protocol.md \
+	Documentation/inventory.md \
+	Documentation/operators.md \
+	Documentation/performance.md \
+	Documentation/protocols.md \
+	Documentation/quickstart.md \
+	Documentation/records.md \
+	Documentation/rules.md \
+	Documentation/security.md \
+	Documentation/sizing.md \
+	Documentation/testing.md \
+	Documentation/threads.md \
+	Documentation/troubleshooting.md \
+	Documentation/uplink.md
 
 # Our part of ovs-vswitchd.conf.db(5), by Open vSwitch's own program.
 if WITH_OVS

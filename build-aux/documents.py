@@ -48,7 +48,7 @@ PLACEHOLDER = re.compile(r'(?<![\w%-])[A-Z]{2,}(?![\w=:-])|[A-Z]{3,}$|\[|\.\.\.'
 # Of which the text speaks without what they need.
 NEEDS = ('add-rule', 'add-function', 'add-set', 'add-uplink', 'load-rules',
          'inspect/explain', 'explain', 'enable', 'disable', 'uplink-test',
-         'token')
+         'token', '-t ovs-inspect-collector')
 NOT_COMMANDS = ('text', 'c', 'json', 'yaml', 'ini', 'diff', 'make', 'xml')
 
 
@@ -230,6 +230,10 @@ class Documents:
 
     def check(self):
         known = Known(self.top)
+        for path in self.paths():
+            if path.endswith('.md'):
+                for n, what in known.stale(read(self.top, path)):
+                    self.fault(f'{path}:{n}', what)
         scenes = set(re.findall(r'^(\w+)\(\)', read(self.top, SCENES), re.M))
         for c in self.commands:
             for kind in ('before', 'then'):
@@ -283,10 +287,47 @@ class Known:
         self.make |= {'install', 'check', 'distcheck', 'dist', 'clean', 'all',
                       'distclean', 'uninstall'}
         self.suites = read(top, 'check.sh')
+        self.top = top
+        self.names = set()
+        for path in glob.glob(f'{top}/lib/**/*.[chd]*', recursive=True) + \
+                glob.glob(f'{top}/ovs-ext/*.[ch]'):
+            self.names |= set(re.findall(r'\b(?:insp|ovsext|INSP)_\w+',
+                                         read(path)))
+        self.xml = read(top, 'ovs-ext/schema/inspect.xml')
+
+    # What of the tree code may speak, by the folders it may begin in.
+    ROOMS = ('', 'lib', 'Documentation', 'ovs-ext', 'tests', 'lib/packet',
+             'lib/engine', 'tests/pcap', 'tests/bench', 'ovs-ext/schema',
+             'lib/app', 'lib/rule', 'tests/unit', 'tests/system', 'build-aux',
+             'lib/record', 'lib/flow', 'lib/config', 'tests/fuzz',
+             'utilities/inspectctl')
+
+    def stale(self, text):
+        """Line and text of what a document speaks of and is not there."""
+        for n, line in enumerate(text.split('\n'), 1):
+            for code in re.findall(r'`([^`]+)`', line):
+                m = re.match(r'[\w./*-]+\.(c|h|def|py|sh|md|mk|json|xml|at)$',
+                             code)
+                if m and not re.search(r'[A-Z]{4}(?!ME|UTI)|^/|^a\.|bgp|soc|'
+                                       r'^records\.json|expected', code) \
+                        and not any(glob.glob(os.path.join(
+                            self.top, room, code.lstrip('./')))
+                            for room in self.ROOMS):
+                    yield n, f'{code} is not there'
+                for name in re.findall(r'\b((?:insp|ovsext)_\w+)\(\)', code):
+                    if name not in self.names:
+                        yield n, f'{name}() is not there'
+                for key in re.findall(r'other_config:([a-z][a-z-]+)', code):
+                    if f'key="{key}"' not in self.xml and not key.startswith(
+                            ('pmd-', 'hw-', 'dpdk-')):
+                        yield n, f'other_config:{key} is not in the schema'
+                for key in re.findall(r'(?:^|\s)status:([a-z_]+)', code):
+                    if f'key="{key}"' not in self.xml:
+                        yield n, f'status:{key} is not in the schema'
 
     def faults(self, text):
         text = text.replace('\\\n', ' ')
-        for name in re.findall(r'\b((?:inspect|collector)/[a-z-]+)', text):
+        for name in re.findall(r'(?<![\w/.])((?:inspect|collector)/[a-z-]+)', text):
             if name not in self.appctl and '.' not in name:
                 yield f'there is no command {name}'
         for line in text.split('\n'):

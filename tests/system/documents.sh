@@ -157,6 +157,10 @@ doc_Documentation_troubleshooting_md() {
         target='"ssl:127.0.0.1:4"'
 }
 
+doc_Documentation_ovs_inspect_appctl_8() {
+    use_i1
+}
+
 doc_Documentation_uplink_md() {
     doc_Documentation_troubleshooting_md
 }
@@ -167,6 +171,14 @@ doc_Documentation_ovs_inspect_probe_8() {
 
 doc_Documentation_ovs_inspectctl_8() {
     ovs-vsctl set-ssl /etc/pki/host.key /etc/pki/host.pem /etc/pki/ca.pem
+}
+
+doc_Documentation_operators_md() {
+    bridge tbr-1a2b3c4d-5 && ovs-inspectctl enable br-int --inspector=vms
+}
+
+doc_Documentation_sizing_md() {
+    use_vms
 }
 
 doc_ovs_ext_schema_inspect_xml() {
@@ -241,6 +253,76 @@ before_by_flows() {
 then_by_flows() {
     vm a "$traffic" tcp 10.0.0.2 80 1000 &&
         test "$(stats vms seen_packets)" -gt "$BEFORE_FLOWS"
+}
+
+before_taps() {
+    ovs-vsctl add-port br-int tap3f9c0a11-2b \
+        -- set Interface tap3f9c0a11-2b type=internal
+}
+
+then_identity() {
+    test "$(ovs-vsctl get Inspector vms other_config:identity-keys)" = \
+        project && sandbox_wait 5 status_is Inspector vms state active &&
+        ovs-vsctl del-port tap3f9c0a11-2b
+}
+
+before_no_files() {
+    rm -rf "$work/"*.key "$work/"*.pem /etc/openvswitch/inspect
+}
+
+then_certificates() {
+    openssl verify -CAfile "$work/inspect-ca.pem" \
+        "$work/soc.example.org.pem" "$work/$(hostname).pem"
+}
+
+then_ssl_is_set() {
+    test -s /etc/openvswitch/inspect/ca.pem &&
+        test "$(stat -c %a /etc/openvswitch/inspect/host.key)" = 600
+}
+
+then_collector_runs() {
+    timeout 10 ovs-appctl -t ovs-inspect-collector collector/show
+}
+
+before_fresh_inspectors() {
+    ovs-vsctl --timeout=20 -- --all destroy Inspector \
+        -- --all destroy Inspect_Uplink
+}
+
+then_inspected() {
+    before_talk && sandbox_wait 5 eval \
+        'test "$(stats vms inspected_packets)" -gt 10'
+}
+
+then_recorded_by_soc() {
+    flush && sandbox_wait 15 grep -q "$A_ID" \
+        /var/log/openvswitch/inspect.json
+}
+
+before_a_flow() {
+    ovs-ofctl add-flow br-int 'priority=5,udp,actions=inspect(id=1),NORMAL' &&
+        ovs-ofctl del-flows br-int udp
+}
+
+then_no_flow() {
+    grep -q 'no flow inspects' "$said"
+}
+
+before_enabled_again() {
+    use_vms
+}
+
+then_off_by_name() {
+    sandbox_wait 5 status_is Inspector vms state disabled
+}
+
+# 208 MiB, as the table in sizing.md has it for the default.
+then_as_the_table_says() {
+    local mib
+    mib=$(sed -n 's/.*memory_bytes: \([0-9]*\)$/\1/p' "$said" | head -n 1)
+    mib=$(((mib + 524288) / 1048576))
+    grep "^| 262,144 | [0-9]* | [0-9]* | $mib |" \
+        "$top/Documentation/sizing.md"
 }
 
 before_copy_of_the_tree() {
@@ -405,7 +487,7 @@ block() {           # N KIND BEFORE THEN STATUS
     if test "$2" = console; then
         expected "$plan/$1.expected" || return 1
     fi
-    call then "$4"
+    call "then" "$4"
 }
 
 # Each line of FILE, an expression, is one of the output, in this order.

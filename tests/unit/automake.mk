@@ -34,6 +34,7 @@ unit_programs = \
 	tests/unit/test-redirect \
 	tests/unit/test-refuse \
 	tests/unit/test-rule \
+	tests/unit/test-sizing \
 	tests/unit/test-spool \
 	tests/unit/test-stream \
 	tests/unit/test-tls \
@@ -100,3 +101,5 @@ tests_unit_test_purity_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
 tests_unit_test_dialog_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DINPUTS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
+tests_unit_test_sizing_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSIZING='"$(abs_top_srcdir)/Documentation/sizing.md"'

@@ -43,8 +43,7 @@ def tree(top):
     except (OSError, subprocess.CalledProcessError):
         files = [os.path.relpath(os.path.join(d, f), top)
                  for d, _, names in os.walk(os.path.join(top, 'tests'))
-                 for f in names if f.endswith((
-                     '.c', '.h', '.sh', '.py', '.at', '.mk', '.md'))]
+                 for f in names if not d.endswith('__pycache__')]
     return [f for f in files if os.path.exists(os.path.join(top, f))]
 
 

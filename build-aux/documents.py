@@ -30,12 +30,15 @@ says how it is tested:
 Without one it is run as it is.  --check fails for a block that breaks these
 rules, for functions and files that are not there, for commands of
 ovs-inspectctl, options of our programs, inspect/... commands and targets of
-make that do not exist, and says how many are run, run elsewhere, and not run
+make that do not exist, for files, functions and keys of the schema that the
+text speaks of and that are not there, for figures of performance.md that are
+not those of tests/bench/instructions.json, and says how many are run, run elsewhere, and not run
 and why.  --plan writes each command into a file of DIR and one line each into
 DIR/plan: number, document, line, kind, before, then, status.
 """
 import glob
 import html
+import json
 import os
 import re
 import sys
@@ -228,6 +231,21 @@ class Documents:
                         + end + '\n')
         print(n)
 
+    def figures(self):
+        """Instructions a packet stand in performance.md as they are
+        counted."""
+        cases = json.loads(read(self.top, 'tests/bench/instructions.json'))
+        page = read(self.top, 'Documentation/performance.md')
+        table = set(re.findall(r'\| \**([\d,]+)\** \|$', page, re.M))
+        for case, n in cases['cases'].items():
+            # Rounded either way.
+            if not {f'{int(n):,}', f'{int(n + 0.5):,}'} & table:
+                if case != 'established-data':
+                    self.fault('Documentation/performance.md',
+                               f'{case} takes {n} instructions '
+                               '(tests/bench/instructions.json): no such '
+                               'figure in the table')
+
     def check(self):
         known = Known(self.top)
         for path in self.paths():
@@ -235,6 +253,7 @@ class Documents:
                 for n, what in known.stale(read(self.top, path)):
                     self.fault(f'{path}:{n}', what)
         scenes = set(re.findall(r'^(\w+)\(\)', read(self.top, SCENES), re.M))
+        self.figures()
         for c in self.commands:
             for kind in ('before', 'then'):
                 for name in filter(None, getattr(c, kind).split(',')):

@@ -105,3 +105,11 @@ utilities_ovs_inspectctl_LDADD = lib/libinsp.a $(OVS_LIBS) $(OPENSSL_LIBS)
 $(utilities_ovs_inspect_collector_OBJECTS) \
 $(utilities_ovs_inspectctl_OBJECTS): | ovs.built
 endif
+
+# Running the collector as a service: for both kinds of packages.
+EXTRA_DIST += \
+	utilities/systemd/ovs-inspect-collector.default \
+	utilities/systemd/ovs-inspect-collector.logrotate \
+	utilities/systemd/ovs-inspect-collector.service \
+	utilities/systemd/ovs-inspect-collector.sysusers \
+	utilities/systemd/ovs-inspect-collector.tmpfiles

@@ -14,15 +14,19 @@ import sys
 ROOMS = ('lib', 'ovs-ext', 'utilities', 'tests')
 WORDS = ('Above', 'Below', 'Threads', 'Memory', 'Time', 'Fails')
 MARKER = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X)\b')
+# Of the licence check: a line of its own, above the opening.
+LICENCE = re.compile(r'/\* SPDX-License-' r'Identifier: \S+ \*/\n')
 TITLE = re.compile(r'/\* (.+)\n \* (=+)\n')
 
 
 def faults_of(path, text):
-    opening = text[:text.find('*/')] if text.startswith('/*') else ''
+    licence = LICENCE.match(text)
+    above = text[licence.end():] if licence else text
+    opening = above[:above.find('*/')] if above.startswith('/*') else ''
     if not opening:
         yield 'does not open with a comment that says what it is'
     elif path.endswith('.h'):
-        title = TITLE.match(text)
+        title = TITLE.match(above)
         if not title:
             yield 'its sign has no title with a line of "=" below'
         elif len(title.group(1)) != len(title.group(2)):

@@ -255,6 +255,7 @@ def words(srcdir, name, macro):
 def document(srcdir):
     text = read(os.path.join(srcdir, 'lib/record/record.def'))
     where = places(srcdir)
+    yield '<!-- SPDX-License-' 'Identifier: Apache-2.0 -->'
     yield '# Records'
     yield ''
     yield '<!-- Made from lib/record/record.def and lib/app/*.def by ' \

@@ -20,7 +20,8 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-SOURCE = '''/* How it works
+SOURCE = '''/* SPDX-License-Identifier: Apache-2.0 */
+/* How it works
  * ------------
  *
  * Says how {text} is told from everything else, what is read of it, and where
@@ -48,7 +49,8 @@ const struct insp_reader insp_reader_{reader} = {{
 }};
 '''
 
-FIELDS = '''/* What records of {text} say; see field.def. */
+FIELDS = '''/* SPDX-License-Identifier: Apache-2.0 */
+/* What records of {text} say; see field.def. */
 
 INSP_APP_FIELD({name}, {name}_VERSION, UINT, 0, 0, "version",
                "version of the protocol")

@@ -39,6 +39,13 @@ check-static:
 	    $(abs_builddir)
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
+	@$(TALLY) static --name commit -- \
+	    sh -c 'cd $(srcdir) && $(PYTHON3) build-aux/check-commit.py'
+	@$(TALLY) static --name habits -- $(srcdir)/tests/static/habits.sh
+
+# Does every file say its licence?  With --fix the script says it.
+check-licence:
+	@$(PYTHON3) $(srcdir)/build-aux/check-licence.py $(srcdir)
 
 # Sanitizers: the library and its tests once more, in a build of their own.
 check-asan: SANITIZE = address,undefined
@@ -71,6 +78,25 @@ check-all:
 	    $(abs_top_srcdir)/check.sh --all --build-dir=$(CHECK_ALL_BUILD) \
 	    $(CHECK_ALL_FLAGS)
 
+# What of the library the tests run, by room: unit tests, fuzz corpora and
+# captures, in a build of their own (gcovr).  What was optimised away was not
+# run, hence -O0, for which warnings are not meant.
+coverage:
+	@$(MKDIR_P) tests/coverage
+	@test -e tests/coverage/Makefile || { \
+	  echo "configuring for --coverage"; \
+	  cd tests/coverage && $(abs_top_srcdir)/configure -q --without-ovs \
+	    --disable-werror CC='$(OVS_CC)' \
+	    CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
+	    LDFLAGS=--coverage >configure.out 2>&1 || \
+	    { cat configure.out; exit 1; }; }
+	@find tests/coverage -name '*.gcda' -exec rm -f {} +
+	@$(MAKE) --no-print-directory -C tests/coverage check-unit check-fuzz \
+	    check-pcap PCAP_FLAGS=--once
+	@$(PYTHON3) $(srcdir)/build-aux/coverage.py $(srcdir) tests/coverage
+
+EXTRA_DIST += \
+	tests/static/habits.sh
 EXTRA_DIST += \
 	tests/system/atomicity.sh \
 	tests/system/budget.sh \
@@ -144,7 +170,9 @@ check-system: all tests/system/ipfix-sample $(system_programs)
 CLEAN_LOCAL += clean-tests
 clean-tests:
 	rm -rf tests/logs tests/totals tests/check-asan tests/check-tsan \
-	    tests/fuzz/build
+	    tests/coverage tests/fuzz/build
 
 .PHONY: check-all check-quick check-static check-asan check-tsan check-sanitized \
 	check-system clean-tests
+.PHONY: check-all check-static check-licence check-asan check-tsan \
+	check-sanitized check-system coverage clean-tests

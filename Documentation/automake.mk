@@ -12,6 +12,7 @@ EXTRA_DIST += $(manual_pages) \
 	Documentation/howto-protocol.md \
 	Documentation/inventory.md \
 	Documentation/operators.md \
+	Documentation/install-rpm.md \
 	Documentation/performance.md \
 	Documentation/protocols.md \
 	Documentation/quickstart.md \

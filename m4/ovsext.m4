@@ -25,6 +25,17 @@ OVSEXT_END
      exit $?
    fi])
 
+# OVSEXT_SAME_TARBALL
+#
+# "make dist" of one commit gives the same bytes wherever and whenever it runs:
+# files in one order, of nobody, all as old as the commit (SOURCE_DATE_EPOCH
+# when it is set; unpacked from a tarball, as old as its files).
+AC_DEFUN([OVSEXT_SAME_TARBALL],
+  [AC_SUBST([DIST_EPOCH])
+   DIST_EPOCH='$${SOURCE_DATE_EPOCH:-`test -e $(srcdir)/.git && git -c safe.directory="*" -C $(srcdir) log -1 --format=%ct 2>/dev/null || stat -c %Y $(srcdir)/configure.ac`}'
+   AC_SUBST([GZIP_ENV], ['--best --no-name'])
+   am__tar='$${TAR-tar} --format=posix --sort=name --mtime=@$(DIST_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u,go-w --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -chf - "$$tardir"'])
+
 # OVSEXT_CHECK_PYTHON3: PYTHON3.  A version manager's shim costs Open vSwitch's
 # build and tests a multiple of their time, so the system's comes first.
 AC_DEFUN([OVSEXT_CHECK_PYTHON3],

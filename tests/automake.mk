@@ -96,6 +96,9 @@ coverage:
 	@$(PYTHON3) $(srcdir)/build-aux/coverage.py $(srcdir) tests/coverage
 
 EXTRA_DIST += \
+	tests/packages/installed.bash \
+	tests/packages/rpm.sh \
+	tests/packages/tarball.sh \
 	tests/static/habits.sh
 EXTRA_DIST += \
 	tests/system/atomicity.sh \

@@ -177,5 +177,4 @@ clean-tests:
 
 .PHONY: check-all check-quick check-static check-asan check-tsan check-sanitized \
 	check-system clean-tests
-.PHONY: check-all check-static check-licence check-asan check-tsan \
-	check-sanitized check-system coverage clean-tests
+.PHONY: check-licence coverage

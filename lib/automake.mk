@@ -18,7 +18,11 @@ lib_libinsp_a_SOURCES += \
 	lib/base/host.h \
 	lib/base/ilist.h \
 	lib/base/log.c \
+	lib/base/memory.c \
+	lib/base/memory.h \
 	lib/base/put.h \
+	lib/base/release.c \
+	lib/base/release.h \
 	lib/base/ring.c \
 	lib/base/ring.h \
 	lib/base/stack.h \

@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include "base/release.h"
 #include "ovs-ext/action-run.h"
 #include "ovs-ext/appctl-command.h"
 #include "ovs-ext/status.h"
@@ -214,6 +215,7 @@ ovsext_answer_show(const struct ovsext_question *q, struct ovsext_out *out)
     put_ports(out, rows->ports);
     ovsext_out_number(out, "workers", ovsext_worker_count());
     put_unknown_id(out, rows);
+    ovsext_out_text(out, "release", insp_release());
     free(state);
     return NULL;
 }

@@ -183,6 +183,7 @@ keep_disabled(struct insp_inspector_config *config)
         }
     }
     config->enabled = false;
+    config->keeps_table = true;
 }
 
 static size_t

@@ -48,6 +48,8 @@ void insp_dialogs_config_for(uint32_t flow_limit,
                              struct insp_dialogs_config *);
 
 size_t insp_dialogs_size(const struct insp_dialogs_config *);
+/* Bytes that the kernel still owes (base/memory.h). */
+uint64_t insp_dialogs_untouched(const struct insp_dialogs *);
 int insp_dialogs_create(const struct insp_dialogs_config *,
                         struct insp_dialogs **) INSP_MUST_USE;
 void insp_dialogs_destroy(struct insp_dialogs *);

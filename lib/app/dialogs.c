@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "base/memory.h"
+
 const char *
 insp_reader_fact_word(enum insp_reader_fact fact)
 {
@@ -87,6 +89,13 @@ insp_dialogs_destroy(struct insp_dialogs *ds)
         insp_store_uninit(&ds->store);
         munmap(ds, ds->map_size);
     }
+}
+
+uint64_t
+insp_dialogs_untouched(const struct insp_dialogs *ds)
+{
+    return insp_memory_untouched(ds, ds->map_size)
+           + insp_memory_untouched(ds->store.map, ds->store.map_size);
 }
 
 void

@@ -9,9 +9,12 @@
 
 #include "engine/internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 #define MS UINT64_C(1000000)
 
@@ -154,6 +157,28 @@ create_table(struct insp_engine *engine,
     return error;
 }
 
+/* Bytes that tables have been promised and do not use yet. */
+static uint64_t
+promised_to_tables(const struct insp_engine *engine)
+{
+    const struct insp_leaving_table *leaving;
+    uint64_t promised = 0;
+
+    for (size_t i = 0; i < engine->n_places; i++) {
+        const struct insp_inspector *inspector = &engine->inspectors[i];
+
+        if (INSP_READ(inspector->id) && inspector->table) {
+            promised += insp_table_untouched(inspector->table)
+                        + insp_dialogs_untouched(inspector->dialogs);
+        }
+    }
+    for (leaving = engine->leaving; leaving; leaving = leaving->next) {
+        promised += insp_table_untouched(leaving->table)
+                    + insp_dialogs_untouched(leaving->dialogs);
+    }
+    return promised;
+}
+
 /* Bytes that the two take. */
 static size_t
 memory_of(const struct insp_table_config *config)
@@ -164,6 +189,19 @@ memory_of(const struct insp_table_config *config)
     return insp_table_size(config) + insp_dialogs_size(&dialogs_config);
 }
 
+/* Whether there is memory for a table, as far as the kernel can say; else why
+ * not. */
+static bool
+is_affordable(const struct insp_engine *engine,
+              const struct insp_table_config *config, char *why, size_t size)
+{
+    struct insp_memory memory;
+
+    insp_memory_read(&memory);
+    return insp_memory_allows(&memory, memory_of(config),
+                              promised_to_tables(engine), why, size);
+}
+
 static void
 apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
             const struct insp_inspector_config *config)
@@ -171,19 +209,35 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
     struct insp_table_config wanted;
     struct insp_dialogs *dialogs;
     struct insp_table *table;
+    char need[INSP_MEMORY_TEXT_SIZE];
+    char why[200];
     int error;
 
+    if (!config->enabled && !config->keeps_table) {
+        /* Off gives its memory back. */
+        leave_table(engine, inspector);
+        inspector->error[0] = '\0';
+        return;
+    }
     make_table_config(engine, config, &inspector->table_config, &wanted);
     if (inspector->table
         && !memcmp(&wanted, &inspector->table_config, sizeof wanted)) {
+        inspector->error[0] = '\0';
         return;
     }
-    error = create_table(engine, &wanted, &table, &dialogs);
+    if (!is_affordable(engine, &wanted, why, sizeof why)) {
+        error = ENOMEM;
+    } else {
+        error = create_table(engine, &wanted, &table, &dialogs);
+        snprintf(why, sizeof why, "and there is no such memory: %s",
+                 strerror(error));
+    }
     if (error) {
         /* The one that works goes on working. */
         snprintf(inspector->error, sizeof inspector->error,
-                 "flow_limit %u needs %zu bytes of memory: %s%s",
-                 wanted.flow_limit, memory_of(&wanted), strerror(error),
+                 "flow_limit %u needs %s of memory, %s%s",
+                 wanted.flow_limit,
+                 insp_memory_text(memory_of(&wanted), need), why,
                  inspector->table ? "; the previous table stays" : "");
         return;
     }

@@ -199,6 +199,9 @@ get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
     if (inspector->table) {
         insp_table_get_stats(inspector->table, &out->table);
         insp_dialogs_get_stats(inspector->dialogs, &out->readers);
+    } else {
+        out->table = inspector->last;
+        out->table.bytes = 0;
     }
     if (inspector->binding) {
         const struct insp_policy *policy

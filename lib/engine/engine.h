@@ -147,6 +147,8 @@ struct insp_inspector_config {
     char name[INSP_NAME_SIZE];
     uint32_t id;
     bool enabled;
+    bool keeps_table;                   /* While it is not enabled: it will be
+                                         * soon, or ought to be. */
     enum insp_mode mode;
     enum insp_fail_mode fail_mode;
     uint32_t flow_limit;
@@ -343,7 +345,7 @@ bool insp_engine_flush(struct insp_engine *, uint32_t inspector,
 struct insp_inspector_stats {
     char name[INSP_NAME_SIZE];
     uint32_t id;
-    char error[256];                    /* "": in force. */
+    char error[512];                    /* "": in force. */
     uint64_t seen_packets, seen_bytes;
     uint64_t inspected_packets, inspected_bytes;
     uint64_t skipped[INSP_N_SKIPS];     /* Packets. */

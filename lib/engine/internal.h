@@ -121,7 +121,7 @@ struct insp_inspector {
     struct insp_binding *binding;       /* C; a reference. */
     struct insp_flights *flights;       /* C; NULL: never had functions. */
     uint64_t since_ns;                  /* C; monotonic, of its first table. */
-    char error[256];                    /* C */
+    char error[512];                    /* C */
     uint64_t next_sensor_ns;            /* C; monotonic. */
     uint64_t catch_all_reported[2];     /* C; packets, bytes. */
     uint64_t catch_all_since_ns;        /* C; monotonic. */

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "flow/table-private.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -93,6 +94,12 @@ insp_table_size(const struct insp_table_config *config)
 
     lay_out(&l, config);
     return l.size;
+}
+
+uint64_t
+insp_table_untouched(const struct insp_table *t)
+{
+    return insp_memory_untouched(t, t->size);
 }
 
 /* The kernel promises memory that the machine does not have. */

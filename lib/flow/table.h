@@ -202,6 +202,9 @@ struct insp_table;
 /* Bytes that a table of that configuration takes. */
 size_t insp_table_size(const struct insp_table_config *);
 
+/* Bytes of it that the kernel still owes (base/memory.h). */
+uint64_t insp_table_untouched(const struct insp_table *);
+
 /* ENOMEM also for a table larger than the machine's memory, which the kernel
  * might promise and not be able to give. */
 int insp_table_create(const struct insp_table_config *, struct insp_epoch *,

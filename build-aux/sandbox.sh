@@ -326,11 +326,13 @@ sandbox_kill() {
 # Inside: certificates
 # --------------------
 
-# pki_ca NAME: a certification authority.
+# pki_ca NAME: a certification authority.  PKI_DAYS: how long it is good, and
+# what it signs.
 pki_ca() {
     mkdir -p "$PKI"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-        -keyout "$PKI/$1-ca.key" -out "$PKI/$1-ca.pem" -days 2 \
+        -keyout "$PKI/$1-ca.key" -out "$PKI/$1-ca.pem" \
+        -days "${PKI_DAYS:-2}" \
         -subj "/CN=$1 CA" -addext basicConstraints=critical,CA:TRUE \
         2>>"$SANDBOX_DIR/out/pki"
 }
@@ -340,7 +342,8 @@ pki_cert() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
         -keyout "$PKI/$2.key" -out "$PKI/$2.csr" -subj "/CN=$3" \
         2>>"$SANDBOX_DIR/out/pki" &&
-    openssl x509 -req -in "$PKI/$2.csr" -days 2 -CA "$PKI/$1-ca.pem" \
+    openssl x509 -req -in "$PKI/$2.csr" -days "${PKI_DAYS:-2}" \
+        -CA "$PKI/$1-ca.pem" \
         -CAkey "$PKI/$1-ca.key" -CAcreateserial -out "$PKI/$2.pem" \
         -extfile <(printf 'subjectAltName=%s\nbasicConstraints=CA:FALSE\n' \
                    "$4") 2>>"$SANDBOX_DIR/out/pki"

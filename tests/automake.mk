@@ -109,6 +109,7 @@ EXTRA_DIST += \
 	tests/system/conservation.sh \
 	tests/system/documents.sh \
 	tests/system/dpdk-quickstart.sh \
+	tests/system/doctor.sh \
 	tests/system/dpdk.sh \
 	tests/system/e2e.sh \
 	tests/system/firewall.sh \

@@ -82,6 +82,11 @@ utilities_ovs_inspect_collector_LDADD = lib/libinsp.a $(OVS_LIBS) \
 utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/ask.c \
 	utilities/inspectctl/database.c \
+	utilities/inspectctl/doctor-host.c \
+	utilities/inspectctl/doctor-rows.c \
+	utilities/inspectctl/doctor-uplinks.c \
+	utilities/inspectctl/doctor.c \
+	utilities/inspectctl/doctor.h \
 	utilities/inspectctl/functions.c \
 	utilities/inspectctl/generic.c \
 	utilities/inspectctl/greeting.c \
@@ -92,6 +97,7 @@ utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/rows.c \
 	utilities/inspectctl/rules.c \
 	utilities/inspectctl/sets.c \
+	utilities/inspectctl/size.c \
 	utilities/inspectctl/switch.c \
 	utilities/inspectctl/top.c \
 	utilities/inspectctl/uplink-test.c \

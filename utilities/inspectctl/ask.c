@@ -67,7 +67,7 @@ refusal(const char *path, char *text)
 }
 
 /* The answer, or NULL and why not in '*error'. */
-static char *
+char *
 try_to_ask(const char *command, const struct svec *args, char **error)
 {
     char *path = socket_of_target(error);

@@ -31,6 +31,12 @@ db_set_remote(const char *remote)
     db = remote;
 }
 
+const char *
+db_get_remote(void)
+{
+    return db;
+}
+
 void
 db_exit(int status)
 {
@@ -50,22 +56,34 @@ db_open(void)
     ovsdb_idl_set_db_change_aware(the_idl, false);
 }
 
-void
-db_wait(unsigned int *seqno)
+/* NULL, or why the database cannot be had; freed by the caller. */
+static char *
+try_to_wait(unsigned int *seqno)
 {
     for (;;) {
         ovsdb_idl_run(the_idl);
         if (!ovsdb_idl_is_alive(the_idl)) {
-            fail("cannot reach the database at %s: is ovsdb-server running? "
-                 "(%s)", db,
-                 ovs_retval_to_string(ovsdb_idl_get_last_error(the_idl)));
+            return xasprintf("cannot reach the database at %s: is "
+                             "ovsdb-server running? (%s)", db,
+                             ovs_retval_to_string(
+                                 ovsdb_idl_get_last_error(the_idl)));
         }
         if (ovsdb_idl_get_seqno(the_idl) != *seqno) {
             *seqno = ovsdb_idl_get_seqno(the_idl);
-            return;
+            return NULL;
         }
         ovsdb_idl_wait(the_idl);
         poll_block();
+    }
+}
+
+void
+db_wait(unsigned int *seqno)
+{
+    char *why = try_to_wait(seqno);
+
+    if (why) {
+        fail("%s", why);
     }
 }
 
@@ -84,13 +102,15 @@ monitor_table(const struct ovsdb_idl_table_class *table)
     }
 }
 
-void
-db_monitor(void)
+char *
+db_try_monitor(void)
 {
     unsigned int seqno = 0;
+    char *why;
 
     db_open();
     ovsdb_idl_add_column(the_idl, &ovsrec_bridge_col_name);
+    ovsdb_idl_add_column(the_idl, &ovsrec_bridge_col_datapath_type);
     ovsdb_idl_add_column(the_idl, &ovsrec_bridge_col_inspectors);
     monitor_table(&ovsrec_table_inspector);
     monitor_table(&ovsrec_table_inspect_uplink);
@@ -98,11 +118,27 @@ db_monitor(void)
     monitor_table(&ovsrec_table_inspect_function);
     monitor_table(&ovsrec_table_inspect_address_set);
     ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_external_ids);
+    ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_other_config);
+    ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_dpdk_initialized);
     ovsdb_idl_add_column(the_idl, &ovsrec_open_vswitch_col_ssl);
     ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_private_key);
     ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_certificate);
     ovsdb_idl_add_column(the_idl, &ovsrec_ssl_col_ca_cert);
-    db_wait(&seqno);
+    why = try_to_wait(&seqno);
+    if (why) {
+        db_close();
+    }
+    return why;
+}
+
+void
+db_monitor(void)
+{
+    char *why = db_try_monitor();
+
+    if (why) {
+        fail("%s", why);
+    }
 }
 
 /* One try; false: others were quicker. */

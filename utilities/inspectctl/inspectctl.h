@@ -7,7 +7,7 @@
  *     database.c  connection, transactions    top.c      the busiest
  *     switch.c    enable, disable             rules.c, functions.c, sets.c
  *     words.c     KEY=VALUE to columns        rows.c     rows by name, lists
- *     generic.c   list, set, create, ...
+ *     generic.c   list, set, create, ...      doctor*.c, size.c
  *
  * Above:    nobody.                Below:  lib/config/, libopenvswitch.
  * Threads:  one.
@@ -44,8 +44,9 @@ const char *option(const char *name);
 unsigned int option_timeout(void);
 
 /* ask.c: what ovs-vswitchd says; the caller frees.  ask() fails if it does
- * not answer, ask_if_running() returns NULL then. */
+ * not answer, try_to_ask() returns NULL and why not, ask_if_running() NULL. */
 char *ask(const char *command, const struct svec *args);
+char *try_to_ask(const char *command, const struct svec *args, char **error);
 struct json *ask_if_running(const char *command, const struct svec *args);
 void ask_set_target(const char *);
 const char *ask_get_target(void);
@@ -64,6 +65,7 @@ extern struct ovsdb_idl *the_idl;
 extern struct ovsdb_idl_txn *the_txn;
 
 void db_set_remote(const char *);
+const char *db_get_remote(void);
 void db_open(void);
 void db_close(void);
 OVS_NO_RETURN void db_exit(int status);
@@ -74,6 +76,9 @@ void db_wait(unsigned int *seqno);
 
 /* Has what the commands need copied from the server, and waits for it. */
 void db_monitor(void);
+
+/* The same, but returns why not, which the caller frees, or NULL. */
+char *db_try_monitor(void) OVS_WARN_UNUSED_RESULT;
 
 /* Inspectors whose next_cfg a transaction raises, and to what. */
 struct raised {
@@ -199,6 +204,9 @@ void command_add_uplink(int argc, char *argv[]);
 void command_del_uplink(int argc, char *argv[]);
 void command_token(int argc, char *argv[]);
 void command_uplink_test(int argc, char *argv[]);
+
+/* size.c */
+void command_size(int argc, char *argv[]);
 
 /* generic.c: list, set, create, ... */
 void generic_init(void);

@@ -5,6 +5,7 @@
  *     enable, add-rule, ...     a transaction of our own on the database,
  *                               then wait until ovs-vswitchd has taken it up
  *     show, flows, top, ...     asked of ovs-vswitchd over its control socket
+ *     doctor                    everything that can be looked at
  *     rules, functions, sets    both: the database's words, live counters
  *     list, set, create, ...    Open vSwitch's generic database commands
  *
@@ -24,6 +25,7 @@
 #include "daemon.h"
 #include "db-ctl-base.h"
 #include "dirs.h"
+#include "doctor.h"
 #include "fatal-signal.h"
 #include "inspectctl.h"
 #include "openvswitch/vlog.h"
@@ -181,6 +183,10 @@ usage_of_looking(void)
     printf("\
 Commands that look (all with --json; most may be given the name of an\n\
 INSPECTOR):\n\
+  doctor                    what is wrong with this installation, and what to\n\
+                            do; exits 0: nothing, 1: warnings, 2: errors\n\
+  size [FLOW_LIMIT]...      memory that so many connections need, and what\n\
+                            there is (default: the inspectors'; no --json)\n\
   show                      inspectors, uplinks and what they do\n\
   rules                     rules in the order in which they are looked at,\n\
                             with counters; load-rules reads the same\n\
@@ -282,6 +288,9 @@ static const struct command {
       command_token },
     { "uplink-test", 1, 1, "the name of an uplink", "", false,
       command_uplink_test },
+    { "doctor", 0, 0, "no argument", "json", false, command_doctor },
+    { "size", 0, INT_MAX, "numbers of connections, or nothing", "", false,
+      command_size },
     { "rules", 0, 1, NULL, "json", false, command_rules },
     { "functions", 0, 1, NULL, "json", false, command_functions },
     { "sets", 0, 1, "the name of a set, or nothing", "json", false,

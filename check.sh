@@ -5,12 +5,14 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=build-aux/build.sh
 . "$top/build-aux/build.sh"
+# shellcheck source=build-aux/unpack.sh
+. "$top/build-aux/unpack.sh"
 
 # In the order they run: what fails soonest first.
 SUITES="static unit fuzz pcap bench asan tsan inspect ovs system"
 # Only with --all, or when they are named.  Documentation/testing.md says what
 # each is for; build-aux/check-tiers.py compares the two.
-MORE="dpdk agreement fuzzing"
+MORE="dpdk vm openstack agreement fuzzing"
 
 usage() {
     cat <<END
@@ -30,6 +32,9 @@ Suites (those up to "system" unless some are named):
   system    network namespaces, real traffic (root)
   dpdk      a second build, on DPDK, with vhost-user guests (root; its first
             run takes some minutes more)
+  vm        two guests in QEMU talk through the switch (root; fetches a kernel)
+  openstack Neutron's agent and OVN program the bridge (root; fetches them,
+            some 100 MB)
   agreement captures of others, if there are any, held against tshark
   fuzzing   each fuzz target once more, for FUZZ_NIGHTLY executions (default
             a million; hours)
@@ -116,6 +121,24 @@ suite_dpdk() {
     done
 }
 
+# Programs of others are unpacked for these; they need the build above.
+suite_vm() {
+    if ! OVSEXT_LOG=$build/packages-vm.log ovsext_install vm ||
+       ! ovsext_unpack "$build/unpacked" vm; then
+        tally vm --skip "QEMU, or a kernel for guests, cannot be had"
+        return
+    fi
+    make --no-print-directory -C "$build" check-vm
+}
+
+suite_openstack() {
+    if ! ovsext_unpack "$build/unpacked" ovn neutron; then
+        tally openstack --skip "Neutron and OVN cannot be had"
+        return
+    fi
+    make --no-print-directory -C "$build" check-openstack
+}
+
 suite() {
     local target before
     echo
@@ -127,7 +150,7 @@ suite() {
     *) target=check-$1 ;;
     esac
     case $1 in
-    dpdk) suite_dpdk ;;
+    dpdk | vm | openstack) "suite_$1" ;;
     *)
         make --no-print-directory -C "$build" "$target" OVS_JOBS="-j$jobs" \
             FUZZ_JOBS="$jobs" FUZZ_NIGHTLY="${FUZZ_NIGHTLY:-1000000}"

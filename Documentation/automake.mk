@@ -23,6 +23,7 @@ EXTRA_DIST += $(manual_pages) \
 	Documentation/testing.md \
 	Documentation/threads.md \
 	Documentation/troubleshooting.md \
+	Documentation/upgrade.md \
 	Documentation/uplink.md
 
 # Our part of ovs-vswitchd.conf.db(5), by Open vSwitch's own program.

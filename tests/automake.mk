@@ -116,11 +116,15 @@ EXTRA_DIST += \
 	tests/system/function.py \
 	tests/system/functions.bash \
 	tests/system/insertion.sh \
+	tests/system/guest.py \
 	tests/system/inventory.sh \
 	tests/system/ipfix-interop.sh \
 	tests/system/lib.sh \
 	tests/system/lifecycle.sh \
 	tests/system/liveness.sh \
+	tests/system/neutron-agent.py \
+	tests/system/off.sh \
+	tests/system/openstack.sh \
 	tests/system/peer.py \
 	tests/system/policy-load.sh \
 	tests/system/policy.py \
@@ -146,6 +150,7 @@ EXTRA_DIST += \
 	tests/system/uplink-pull.sh \
 	tests/system/uplink-refusals.sh \
 	tests/system/uplink-tool.sh \
+	tests/system/vm.sh \
 	tests/system/wire.py \
 	tests/system/workers.sh
 
@@ -171,11 +176,17 @@ check-system: all tests/system/ipfix-sample $(system_programs)
 	    IPFIX_SAMPLE=$(abs_builddir)/tests/system/ipfix-sample \
 	    TALLY='$(TALLY)' $(srcdir)/build-aux/run-system.sh
 
+# By name only: programs of others, which check.sh unpacks.
+check-vm check-openstack: all
+	@$(TALLY) $(@:check-%=%) -- env OVSEXT_BUILD=$(abs_builddir) \
+	    UNPACKED=$(abs_builddir)/unpacked \
+	    $(srcdir)/tests/system/$(@:check-%=%).sh
+
 CLEAN_LOCAL += clean-tests
 clean-tests:
 	rm -rf tests/logs tests/totals tests/check-asan tests/check-tsan \
 	    tests/coverage tests/fuzz/build
 
 .PHONY: check-all check-quick check-static check-asan check-tsan check-sanitized \
-	check-system clean-tests
+	check-system check-vm check-openstack clean-tests
 .PHONY: check-licence coverage

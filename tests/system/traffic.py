@@ -197,6 +197,14 @@ def steady(host, port, seconds):
             except (BlockingIOError, ConnectionError):
                 time.sleep(0.001)
     longest = max(longest, time.monotonic() - last)
+    # A busy machine is late in handing over what has arrived.
+    s.settimeout(0.5)
+    try:
+        while got < sent:
+            s.recv(100)
+            got += 1
+    except (socket.timeout, ConnectionError):
+        pass
     print(sent, got, round(longest * 1000))
 
 

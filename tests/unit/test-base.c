@@ -10,12 +10,17 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/epoch.h"
 #include "base/faults.h"
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/ilist.h"
+#include "base/memory.h"
 #include "base/ring.h"
 #include "base/stack.h"
 #include "base/wheel.h"
@@ -598,6 +603,114 @@ test_hash_depends_on_all(void)
     }
 }
 
+/* Memory. */
+
+#define MIB (UINT64_C(1) << 20)
+
+static void
+test_memory_allows(void)
+{
+    struct insp_memory m = { .available = 160 * MIB, .lockable = UINT64_MAX };
+    char why[200];
+
+    /* A sixteenth is left alone. */
+    CU_ASSERT(insp_memory_allows(&m, 150 * MIB, 0, why, sizeof why));
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 150 * MIB + 1, 0, why,
+                                       sizeof why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "and 150.0 MiB can be had (160.0 MiB"));
+    CU_ASSERT_PTR_NULL(strstr(why, "group"));
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 50 * MIB, 101 * MIB, why,
+                                       sizeof why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "other tables"));
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 1, 200 * MIB, why, sizeof why));
+
+    m.is_group = true;
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 999 * MIB, 0, why, sizeof why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "in the control group"));
+
+    m.lockable = 8 * MIB;
+    CU_ASSERT(insp_memory_allows(&m, 8 * MIB, 0, why, sizeof why));
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 9 * MIB, 0, why, sizeof why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "8.0 MiB may still be locked"));
+
+    m = (struct insp_memory) { .available = UINT64_MAX,
+                               .lockable = UINT64_MAX };
+    CU_ASSERT(insp_memory_allows(&m, UINT64_C(1) << 50, 0, why, sizeof why));
+}
+
+/* A child that may not lock without limit, and has locked a page: 0 when what
+ * it may lock besides is its limit less that page. */
+static int
+look_with_a_page_locked(void)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    struct insp_memory m;
+    struct rlimit limit;
+    void *map;
+
+    if (!geteuid() && setuid(65534)) {
+        return 2;
+    }
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY
+        || limit.rlim_cur < (rlim_t) page) {
+        return 2;
+    }
+    insp_memory_read(&m);
+    if (m.locked || m.lockable != UINT64_MAX) {
+        return 1;               /* Nothing is locked: nothing limits. */
+    }
+    map = mmap(NULL, (size_t) page, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED || mlock(map, (size_t) page)) {
+        return 2;
+    }
+    insp_memory_read(&m);
+    return !(m.locked == (uint64_t) page
+             && m.lockable == limit.rlim_cur - (rlim_t) page);
+}
+
+static void
+test_memory_locked(void)
+{
+    pid_t child = fork();
+    int status;
+
+    if (!child) {
+        _exit(look_with_a_page_locked());
+    }
+    CU_ASSERT_FATAL(child > 0);
+    CU_ASSERT_FATAL(waitpid(child, &status, 0) == child);
+    CU_ASSERT_FATAL(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2) {
+        unit_skip("no limit of locked memory here, or no user without it");
+        return;
+    }
+    UNIT_EQ(WEXITSTATUS(status), 0);
+}
+
+static void
+test_memory_read_and_untouched(void)
+{
+    size_t page = (size_t) sysconf(_SC_PAGESIZE);
+    size_t size = 5000 * page;          /* More than one look. */
+    struct insp_memory m;
+    uint8_t *map;
+
+    insp_memory_read(&m);
+    CU_ASSERT(m.available > MIB);
+    map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CU_ASSERT_FATAL(map != MAP_FAILED);
+    (void) madvise(map, size, MADV_NOHUGEPAGE);
+    UNIT_EQ(insp_memory_untouched(map, size), size);
+    map[0] = 1;
+    map[4500 * page] = 1;
+    UNIT_EQ(insp_memory_untouched(map, size), size - 2 * page);
+    memset(map, 1, size);
+    UNIT_EQ(insp_memory_untouched(map, size), 0);
+    munmap(map, size);
+}
+
 UNIT_MAIN("base", UNIT_TEST(test_epoch_waits_for_who_was_inside),
           UNIT_TEST(test_epoch_protects_a_reader), UNIT_TEST(test_stack_order),
           UNIT_TEST(test_stack_tag_defeats_aba),
@@ -607,4 +720,6 @@ UNIT_MAIN("base", UNIT_TEST(test_epoch_waits_for_who_was_inside),
           UNIT_TEST(test_wheel_horizon_and_absence),
           UNIT_TEST(test_wheel_gaps), UNIT_TEST(test_faults),
           UNIT_TEST(test_faults_fill_to_the_brim), UNIT_TEST(test_log),
-          UNIT_TEST(test_host_stdio), UNIT_TEST(test_hash_depends_on_all))
+          UNIT_TEST(test_host_stdio), UNIT_TEST(test_hash_depends_on_all),
+          UNIT_TEST(test_memory_allows), UNIT_TEST(test_memory_locked),
+          UNIT_TEST(test_memory_read_and_untouched))

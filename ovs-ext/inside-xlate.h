@@ -77,9 +77,13 @@ ovsext_ingress(struct xlate_ctx *ctx, const struct ovsext_view *view,
                struct ovsext_end *end)
 {
     const struct ovsext_frozen *frozen = &ctx->inspect.frozen;
-    const struct xport *xport = xport_lookup_by_uuid(ctx->xcfg,
-                                                     &ctx->xin->xport_uuid);
+    struct uuid uuid = ctx->xin->xport_uuid;
+    const struct xport *xport;
 
+    if (frozen->flags & OVSEXT_FROZEN_INGRESS) {
+        memcpy(uuid.parts, frozen->in_xport, sizeof uuid.parts);
+    }
+    xport = xport_lookup_by_uuid(ctx->xcfg, &uuid);
     if (!xport) {
         memset(end, 0, sizeof *end);
         end->odp_port = ODPP_NONE;
@@ -776,6 +780,10 @@ ovsext_freeze(struct xlate_ctx *ctx)
         struct ovsext_end in;
 
         ovsext_ingress(ctx, view, &in);
+        BUILD_ASSERT(sizeof frozen.in_xport
+                     == sizeof ctx->xin->xport_uuid.parts);
+        memcpy(frozen.in_xport, ctx->xin->xport_uuid.parts,
+               sizeof frozen.in_xport);
         frozen.in_vid = in.vid;
         frozen.in_key = in.key;
         frozen.flags |= OVSEXT_FROZEN_INGRESS;

@@ -94,6 +94,18 @@ table=1,ip,in_port=$(of a),actions=output:$(of b)
 table=1,ip,in_port=$(of b),actions=output:$(of a)
 END
 once "ct and recirculation" a b 10.0.0.2
+# As OVN does in front of a packet that a router may send back to where it
+# came from.
+check "recirculated while in_port is no port" flows <<END
+priority=1,arp,actions=flood
+priority=2,ip,in_port=$(of a),ct_state=-trk,actions=load:1->NXM_NX_REG0[],load:0xffff->NXM_OF_IN_PORT[],ct(table=1)
+priority=2,ip,in_port=$(of b),ct_state=-trk,actions=load:2->NXM_NX_REG0[],load:0xffff->NXM_OF_IN_PORT[],ct(table=1)
+table=1,ip,reg0=1,ct_zone=0,actions=ct(commit,zone=1,table=2)
+table=1,ip,reg0=2,ct_zone=0,actions=ct(commit,zone=1,table=2)
+table=2,ip,reg0=1,actions=output:$(of b)
+table=2,ip,reg0=2,actions=output:$(of a)
+END
+once "recirculated twice while in_port is no port" a b 10.0.0.2
 check "an explicit inspect of the same inspector" flows <<END
 priority=1,arp,actions=flood
 ip,actions=inspect(id=1),NORMAL

@@ -34,6 +34,8 @@ from os_ken import cfg as os_ken_cfg                    # noqa: E402
 from os_ken.base import app_manager                     # noqa: E402
 from os_ken.lib import hub                              # noqa: E402
 from oslo_config import cfg                             # noqa: E402
+from oslo_privsep import priv_context                   # noqa: E402
+from neutron import privileged                          # noqa: E402
 from neutron.agent.linux.openvswitch_firewall import firewall   # noqa: E402
 from neutron.common import config as common_config      # noqa: E402
 from neutron.conf.agent import common as agent_config   # noqa: E402
@@ -56,6 +58,10 @@ def configure():
     conf.set_override('ovsdb_connection', database, group='OVS')
     conf.set_override('of_listen_address', '127.0.0.1', group='OVS')
     conf.set_override('of_listen_port', 6699, group='OVS')
+    # No helper with privileges: this runs as root.
+    for context in vars(privileged).values():
+        if isinstance(context, priv_context.PrivContext):
+            context.set_client_mode(False)
     os_ken_cfg.CONF(project='os_ken', args=[], default_config_files=[])
     os_ken_cfg.CONF.ofp_listen_host = '127.0.0.1'
     os_ken_cfg.CONF.ofp_tcp_listen_port = 6699

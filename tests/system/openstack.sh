@@ -17,7 +17,7 @@
 #
 # Mutations that make it fail: prefer vm-id to vm-uuid; take flow.in_port for
 # the ingress (OVN rewrites it); insert at both sides of a patch port.
-LIMIT=${LIMIT:-400}
+LIMIT=${LIMIT:-900}
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 
@@ -389,7 +389,7 @@ agent() {           # WORD
     local n
     n=$(grep -c . "$SANDBOX_DIR/out/agent")
     echo "$1" >&8
-    sandbox_wait 180 eval \
+    sandbox_wait 300 eval \
         'test "$(grep -c . "$SANDBOX_DIR/out/agent")" -gt '"$n"
     tail -n 1 "$SANDBOX_DIR/out/agent" | grep "^done $1" || {
         tail -n 5 "$SANDBOX_DIR/out/agent.err"

@@ -9,6 +9,7 @@ lib_libinsp_a_SOURCES += \
 	lib/base/crc32c.c \
 	lib/base/crc32c.h \
 	lib/base/cursor.h \
+	lib/base/cycles.h \
 	lib/base/epoch.c \
 	lib/base/epoch.h \
 	lib/base/faults.c \
@@ -246,6 +247,7 @@ lib_libinsp_a_SOURCES += \
 	lib/record/record.c \
 	lib/record/record.def \
 	lib/record/record.h \
+	lib/record/depth.def \
 	lib/record/step.def \
 	lib/record/values.c \
 	lib/record/values.h
@@ -334,6 +336,9 @@ lib_libinsp_a_SOURCES += \
 	lib/engine/snapshot.c \
 	lib/engine/stage.c \
 	lib/engine/stats.c \
+	lib/engine/depth.c \
+	lib/engine/depth.h \
+	lib/engine/overload.c \
 	lib/engine/step.c \
 	lib/engine/step.h \
 	lib/engine/thread.c \

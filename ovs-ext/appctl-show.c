@@ -162,6 +162,7 @@ put_inspector(struct ovsext_out *out, const struct ovsext_rows *rows,
     put_settings(out, inspector);
     put_policy(out, inspector);
     if (stats) {
+        ovsext_out_text(out, "depth", insp_depth_word(stats->depth));
         put_traffic(out, stats);
     }
     ovsext_out_end(out);
@@ -306,6 +307,38 @@ put_readers(struct ovsext_out *out, const struct insp_dialogs_stats *readers)
 }
 
 static void
+put_percent(struct ovsext_out *out, const char *name, uint32_t ppm)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u.%u", ppm / 10000, ppm / 1000 % 10);
+    ovsext_out_text(out, name, text);
+}
+
+/* How deep is inspected, and why not deeper. */
+static void
+put_depth(struct ovsext_out *out, const struct insp_inspector_stats *s)
+{
+    ovsext_out_group(out, "depth");
+    ovsext_out_text(out, "now", insp_depth_word(s->depth));
+    ovsext_out_text(out, "at_the_most", insp_depth_word(s->depth_last));
+    ovsext_out_number(out, "shallow_workers", s->shallow_workers);
+    put_percent(out, "cycles_percent", s->share_ppm);
+    put_percent(out, "budget_percent", s->cycle_budget_ppm);
+    ovsext_out_group(out, "packets");
+    for (enum insp_depth i = INSP_DEPTH_FULL + 1; i < INSP_N_DEPTHS; i++) {
+        ovsext_out_number(out, insp_depth_word(i), s->packets_at[i]);
+    }
+    ovsext_out_end(out);
+    ovsext_out_group(out, "milliseconds");
+    for (enum insp_depth i = 0; i < INSP_N_DEPTHS; i++) {
+        ovsext_out_number(out, insp_depth_word(i), s->depth_ns[i] / 1000000);
+    }
+    ovsext_out_end(out);
+    ovsext_out_end(out);
+}
+
+static void
 put_metadata(struct ovsext_out *out, const struct insp_inspector_stats *s)
 {
     ovsext_out_group(out, "metadata");
@@ -353,6 +386,7 @@ put_stats(struct ovsext_out *out, const struct ovsext_inspector *inspector,
         put_packets(out, s);
         put_table_stats(out, &s->table);
         put_readers(out, &s->readers);
+        put_depth(out, s);
         put_metadata(out, s);
     }
     ovsext_out_end(out);

@@ -146,6 +146,7 @@ compose_inspector(const struct ovsext_rows *rows,
     if (stats) {
         smap_add_format(status, "policy_version", "%"PRIu32,
                         stats->policy_version);
+        smap_add(status, "depth", insp_depth_word(stats->depth));
         smap_add(status, "metadata", insp_step_word(stats->step));
         put_readers_off(status, inspector);
     }
@@ -178,6 +179,10 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
         { "dropped_packets", stats->verdicts[INSP_VERDICT_DROP]
                              + stats->verdicts[INSP_VERDICT_RESET] },
         { "redirected_packets", stats->verdicts[INSP_VERDICT_REDIRECT] },
+        { "shallow_packets", insp_sum(stats->packets_at, INSP_N_DEPTHS) },
+        { "shallow_seconds", (insp_sum(stats->depth_ns, INSP_N_DEPTHS)
+                              - stats->depth_ns[INSP_DEPTH_FULL])
+                             / UINT64_C(1000000000) },
         { "connections", stats->table.connections },
         { "connections_begun", stats->table.begun },
         { "connections_ended", insp_sum(stats->table.ended, INSP_N_ENDS) },

@@ -125,6 +125,7 @@ EXTRA_DIST += \
 	tests/system/neutron-agent.py \
 	tests/system/off.sh \
 	tests/system/openstack.sh \
+	tests/system/overload.sh \
 	tests/system/peer.py \
 	tests/system/policy-load.sh \
 	tests/system/policy.py \

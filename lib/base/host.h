@@ -31,6 +31,10 @@ struct insp_host {
     uint64_t (*monotonic_ns)(void *aux);
     uint64_t (*wall_ns)(void *aux);
     int (*random)(void *aux, void *bytes, size_t size);
+
+    /* The counter of base/cycles.h, called on the packet path; NULL: that of
+     * the processor. */
+    uint64_t (*cycles)(void *aux);
 };
 
 /* A host that logs to stderr from 'level' upwards. */

@@ -286,6 +286,18 @@ apply_readers(struct insp_inspector *inspector,
     }
 }
 
+/* Where verdicts count, a connection that has been allowed must be found, or
+ * its answers could not be told from what somebody begins; and rules that look
+ * at what is said need it read. */
+static enum insp_depth
+last_depth(const struct insp_snapshot_inspector *inspector)
+{
+    if (inspector->tap || !(inspector->binding || inspector->fail_closed)) {
+        return INSP_DEPTH_PORTS;
+    }
+    return inspector->reads_apps ? INSP_DEPTH_FULL : INSP_DEPTH_KNOWN;
+}
+
 static void
 add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
                 struct insp_inspector *inspector,
@@ -313,6 +325,9 @@ add_to_snapshot(struct insp_engine *engine, struct insp_snapshot *snapshot,
     out->pickup_ns = config->pickup_time_ms * MS;
     out->pickup_until_ns = inspector->since_ns + out->pickup_ns;
     out->secret = inspector->table_config.secret;
+    out->depth.budget_ppm = config->cycle_budget_ppm;
+    out->depth.last = (uint8_t) last_depth(out);
+    inspector->depth_config = out->depth;
     insp_functions_apply(engine, inspector, config, out);
     out->flights = inspector->flights;
 }

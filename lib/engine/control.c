@@ -288,6 +288,7 @@ insp_control_turn(struct insp_engine *engine)
     insp_ports_turn(engine);
     insp_functions_turn(engine, now_ns);
     turn_steps(engine, now_ns);
+    insp_overload_turn(engine, now_ns);
     turn_sums(engine, now_ns);
     turn_departed(engine, now_ns);
     turn_sensor_records(engine, now_ns);

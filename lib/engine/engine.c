@@ -177,6 +177,23 @@ insp_engine_drain(struct insp_engine *engine)
 }
 
 static void
+fill_depth(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
+           struct insp_inspector_stats *out)
+{
+    out->depth = inspector->depth;
+    out->depth_since_ns = inspector->depth_since_ns
+                          ? inspector->depth_since_ns + wall_offset_ns : 0;
+    out->depth_last = (enum insp_depth) inspector->depth_config.last;
+    out->shallow_workers = inspector->shallow_workers;
+    out->share_ppm = inspector->share_ppm;
+    out->cycle_budget_ppm = inspector->depth_config.budget_ppm;
+    memcpy(out->depth_ns, inspector->depth_ns, sizeof out->depth_ns);
+    for (int i = INSP_DEPTH_FULL + 1; i < INSP_N_DEPTHS; i++) {
+        out->packets_at[i] = insp_packets_at(inspector, (enum insp_depth) i);
+    }
+}
+
+static void
 get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
           struct insp_inspector_stats *out)
 {
@@ -215,6 +232,7 @@ get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
                          ? inspector->stepper.since_ns + wall_offset_ns : 0;
     insp_stepper_window(&inspector->stepper, &inspector->config.metadata,
                         &out->step_sent, &out->step_allowed);
+    fill_depth(inspector, wall_offset_ns, out);
     out->missed_open = sum.missed_open;
     out->missed_closed = sum.missed_closed;
     out->undeliverable = INSP_READ(inspector->undeliverable);

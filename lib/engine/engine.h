@@ -160,6 +160,8 @@ struct insp_inspector_config {
     uint32_t statistics_interval_ms;    /* Of sensor records. */
     uint32_t flight_limit;              /* Flows in functions at a time. */
     struct insp_step_config metadata;   /* How much is sent; zeros: all. */
+    uint32_t cycle_budget_ppm;          /* Of a worker's cycles that it may
+                                         * take; 0: all. */
     bool dns_names;                     /* Rules know what DNS has told. */
     uint64_t readers_off;               /* Bit by enum insp_app. */
 
@@ -358,6 +360,18 @@ struct insp_inspector_stats {
     enum insp_step step;                /* How much metadata is sent, ... */
     uint64_t step_since_ns;             /* ... since then (wall clock), ... */
     uint64_t step_sent, step_allowed;   /* ... bytes in the last 60 s. */
+    enum insp_depth depth;              /* How deep the worker looks that looks
+                                         * least deep, ... */
+    uint64_t depth_since_ns;            /* ... since then (wall clock), ... */
+    enum insp_depth depth_last;         /* ... and how far it may go. */
+    unsigned int shallow_workers;       /* At less than full depth. */
+    uint32_t share_ppm;                 /* Of its cycles that inspection takes
+                                         * of the worker that has most of it,
+                                         * in millionths... */
+    uint32_t cycle_budget_ppm;          /* ... and may take; 0: all. */
+    uint64_t packets_at[INSP_N_DEPTHS]; /* Inspected at that depth; FULL: not
+                                         * counted. */
+    uint64_t depth_ns[INSP_N_DEPTHS];   /* How long 'depth' was each. */
     uint32_t policy_version;            /* 0: no rules. */
     uint32_t policy_rules;              /* How many. */
     uint64_t missed_open;               /* Redirects that did not happen... */

@@ -20,6 +20,7 @@
 
 #include "base/epoch.h"
 #include "engine/aggregate.h"
+#include "engine/depth.h"
 #include "engine/engine.h"
 #include "engine/leases.h"
 #include "flow/table.h"
@@ -131,12 +132,23 @@ struct insp_inspector {
     struct insp_inventory *inventory;   /* C; NULL: nobody has answered. */
     struct insp_leases *leases;         /* C; NULL: none was given. */
     uint64_t inventory_due_ns;          /* C; monotonic. */
+    struct insp_depth_config depth_config;  /* C */
+    enum insp_depth depth;              /* C; the least of any worker... */
+    uint64_t depth_since_ns;            /* C; ... since then, monotonic. */
+    uint64_t depth_ns[INSP_N_DEPTHS];   /* C; how long it was each. */
+    uint64_t depth_turn_ns;             /* C; monotonic, of the last look. */
+    unsigned int shallow_workers;       /* C; at less than full depth. */
+    uint32_t share_ppm;                 /* C; the largest of any worker. */
+    uint64_t depth_log_ns;              /* C; see overload.c. */
+    enum insp_depth depth_said;         /* C; in the log, last... */
+    uint32_t depth_changes;             /* C; ... changes since then. */
     uint32_t mark;                      /* C; of the last apply. */
     uint64_t left_round;                /* C; no worker sees it by then. */
     _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
     _Atomic uint64_t lost_shared_bytes;             /* A */
     _Atomic uint64_t undeliverable;                 /* A */
     struct insp_worker_tally tallies[INSP_MAX_WORKERS];     /* W */
+    struct insp_depth_worker depths[INSP_MAX_WORKERS];      /* W */
 };
 
 struct insp_snapshot_function {
@@ -157,6 +169,7 @@ struct insp_snapshot_inspector {
     const struct insp_policy *policy;   /* The binding's. */
     uint32_t version;                   /* The policy's; 0: no rules. */
     bool reads_apps;                    /* Rules look at what is read. */
+    struct insp_depth_config depth;
     uint64_t pickup_until_ns;
     uint64_t pickup_ns;
     struct insp_hash_key secret;
@@ -399,6 +412,14 @@ void insp_requests_take(struct insp_engine *);
 void insp_requests_turn(struct insp_engine *);
 /* When the control thread is gone: nobody waits any more. */
 void insp_requests_abandon(struct insp_engine *);
+
+/* Control thread (overload.c): how deep each inspector inspects, for who looks
+ * at it. */
+void insp_overload_turn(struct insp_engine *, uint64_t now_ns);
+
+/* Any thread (overload.c): packets that were inspected at that depth, which is
+ * not FULL. */
+uint64_t insp_packets_at(const struct insp_inspector *, enum insp_depth);
 
 /* Any thread (thread.c): what the engine's threads do first; the time, by
  * the monotonic clock, 'ms' from now. */

@@ -4,7 +4,7 @@
  * What the stages of the packet path hand to each other: a batch, an item
  * of it, and a judgement in the one word that a connection keeps.
  *
- * Above:    engine/worker.c, judge.c, redirect.c, report.c.
+ * Above:    engine/worker.c, judge.c, redirect.c, report.c, overload.c.
  * Below:    engine/internal.h.
  * Threads:  a batch belongs to its worker.
  * Memory:   on the worker's stack.
@@ -39,6 +39,7 @@ struct insp_batch {
     uint16_t worker;
     bool stale;                 /* A port of the context is gone. */
     bool tap;
+    uint8_t depth;              /* enum insp_depth. */
     struct insp_plain_batch plain;
     uint64_t changed;           /* Words of 'tally' that are not 0. */
     struct insp_tally tally;
@@ -135,6 +136,7 @@ insp_reads(const struct insp_batch *b, const struct insp_item *item,
     if (!insp_dialog_wants(conn, item->side, packet->payload_size,
                            packet->tcp_flags)
         || INSP_UNLIKELY(packet->is_fragment)
+        || INSP_UNLIKELY(b->depth >= INSP_DEPTH_CONNECTIONS)
         || (packet->proto != INSP_PROTO_TCP && packet->proto != INSP_PROTO_UDP
             && packet->proto != INSP_PROTO_GRE)
         || !b->inspector->dialogs) {
@@ -157,6 +159,10 @@ void insp_read(struct insp_batch *, const struct insp_item *,
 void insp_redirect(struct insp_batch *, const struct insp_item *,
                    const struct insp_frame *, const struct insp_judgement *,
                    struct insp_verdict *);
+
+/* Worker (overload.c): inspects a batch at depth PORTS: all are allowed. */
+void insp_count_by_port(struct insp_batch *, const struct insp_frame *,
+                        size_t n);
 
 const struct insp_snapshot_inspector *
 insp_snapshot_find(const struct insp_snapshot *, uint32_t id);

@@ -584,6 +584,11 @@ insp_report_sensor(struct insp_engine *engine,
     out->connections = table.connections;
     out->flow_limit = table.flow_limit;
     out->incarnation = engine->incarnation;
+    out->depth = (uint8_t) inspector->depth;
+    for (int i = INSP_DEPTH_FULL + 1; i < INSP_N_DEPTHS; i++) {
+        out->shallow_packets += insp_packets_at(inspector,
+                                                (enum insp_depth) i);
+    }
     insp_ring_commit(engine->ring);
     return true;
 }

@@ -13,6 +13,7 @@
  * line to the last, which keeps the snapshot, its tables and their entries in
  * place. */
 
+#include "base/cycles.h"
 #include "engine/path.h"
 
 #include <string.h>
@@ -194,6 +195,9 @@ decide(struct insp_batch *b, const struct insp_item *item,
     if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn))) {
         return verdict;
     }
+    if (b->tap && !conn && b->depth >= INSP_DEPTH_KNOWN) {
+        return verdict;
+    }
     insp_judge(b, item, frame, conn, &j);
     if (b->tap) {
         return verdict;
@@ -223,8 +227,14 @@ inspect(struct insp_batch *b, struct insp_item *item,
 
     describe(b, item, frame, &packet);
     if (item->has_connection) {
-        conn = insp_table_get(table, &item->key, item->hash, item->side,
-                              &packet, &item->why);
+        if (INSP_LIKELY(b->depth < INSP_DEPTH_KNOWN)) {
+            conn = insp_table_get(table, &item->key, item->hash, item->side,
+                                  &packet, &item->why);
+        } else {
+            item->why = INSP_REMAINDER_OVERLOAD;
+            conn = insp_table_find(table, &item->key, item->hash, item->side,
+                                   &packet);
+        }
         if (!conn) {
             set_remainder_key(b, item);
         }
@@ -348,12 +358,41 @@ run_stages(struct insp_batch *b, const struct insp_frame *frames, size_t n,
     return all_allowed;
 }
 
+static uint64_t
+read_cycles(const struct insp_engine *engine)
+{
+    return INSP_UNLIKELY(engine->host.cycles != NULL)
+           ? engine->host.cycles(engine->host.aux) : insp_cycles();
+}
+
+/* As deep as there is time for, and measured: see depth.h. */
+static INSP_NOINLINE bool
+run_measured(struct insp_engine *engine, struct insp_batch *b,
+             struct insp_depth_worker *d, const struct insp_frame *frames,
+             size_t n, struct insp_verdict *verdicts)
+{
+    const struct insp_depth_config *config = &b->inspector->depth;
+    uint64_t before = read_cycles(engine);
+    bool all_allowed = true;
+
+    b->depth = (uint8_t) insp_depth_of_batch(d, config, n, b->now_ns);
+    b->plain.are_read &= b->depth < INSP_DEPTH_CONNECTIONS;
+    if (b->depth < INSP_DEPTH_PORTS) {
+        all_allowed = run_stages(b, frames, n, verdicts);
+    } else {
+        insp_count_by_port(b, frames, n);
+    }
+    insp_depth_measured(d, config, n, before, read_cycles(engine), b->now_ns);
+    return all_allowed;
+}
+
 bool
 insp_worker_run(struct insp_engine *engine, unsigned int worker,
                 const struct insp_context *ctx,
                 const struct insp_frame *frames, size_t n, uint64_t now_ns,
                 struct insp_verdict *verdicts)
 {
+    struct insp_depth_worker *d;
     struct insp_batch b = { .ctx = ctx, .now_ns = now_ns,
                             .place = &engine->places[worker],
                             .worker = (uint16_t) worker };
@@ -387,7 +426,13 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
         b.stale = port_is_stale(b.snapshot, ctx->in_port)
                   || port_is_stale(b.snapshot, ctx->out_port);
         insp_plain_begin(&b);
-        all_allowed = run_stages(&b, frames, n, verdicts);
+        d = &b.inspector->inspector->depths[worker];
+        if (INSP_LIKELY(d->skip)) {
+            d->skip--;
+            all_allowed = run_stages(&b, frames, n, verdicts);
+        } else {
+            all_allowed = run_measured(engine, &b, d, frames, n, verdicts);
+        }
     }
     insp_tally_publish(&b.inspector->inspector->tallies[worker], &b.tally,
                        b.changed);

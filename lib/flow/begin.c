@@ -336,6 +336,19 @@ insp_table_get(struct insp_table *t, const struct insp_key *key, uint32_t hash,
 }
 
 struct insp_conn *
+insp_table_find(struct insp_table *t, const struct insp_key *key,
+                uint32_t hash, unsigned int side,
+                const struct insp_flow_packet *packet)
+{
+    uint64_t head =
+        atomic_load_explicit(insp_bucket_of(t, hash), memory_order_acquire);
+    unsigned int depth;
+    struct insp_conn *conn = find(t, head, key, hash, &depth);
+
+    return conn && !is_superseded(conn, side, packet) ? conn : NULL;
+}
+
+struct insp_conn *
 insp_table_get_remainder(struct insp_table *t, const struct insp_key *key,
                          uint32_t hash, const struct insp_flow_packet *packet)
 {

@@ -36,23 +36,23 @@ answer(struct insp_table *t, struct insp_conn *conn, struct insp_flow *flow,
 
 static void
 count_foreign(struct insp_table *t, struct insp_conn *conn, unsigned int side,
-              const struct insp_flow_packet *packet)
+              const struct insp_flow_packet *packet, uint64_t packets,
+              uint64_t bytes)
 {
     struct insp_flow *flow = &conn->flow[side];
     uint64_t n;
 
-    n = atomic_fetch_add_explicit(&conn->foreign_packets[side], 1,
-                                  memory_order_relaxed) +
-        1;
-    atomic_fetch_add_explicit(&conn->foreign_bytes[side], packet->wire_size,
+    n = atomic_fetch_add_explicit(&conn->foreign_packets[side], packets,
+                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&conn->foreign_bytes[side], bytes,
                               memory_order_relaxed);
     /* Whoever stores last wins; the times of two batches hardly differ. */
     if (packet->now_ns > INSP_READ(flow->last_ns)) {
         atomic_store_explicit(&flow->last_ns, packet->now_ns,
                               memory_order_relaxed);
     }
-    INSP_COUNT(t->workers[packet->worker].foreign_packets, 1);
-    if (!(n & (CLAIM_EVERY - 1))) {
+    INSP_COUNT(t->workers[packet->worker].foreign_packets, packets);
+    if (n / CLAIM_EVERY != (n + packets) / CLAIM_EVERY) {
         atomic_store_explicit(&conn->claim,
                               (uint16_t) (packet->worker << 1 | side),
                               memory_order_relaxed);
@@ -91,7 +91,7 @@ count_slowly(struct insp_table *t, struct insp_conn *conn, unsigned int side,
         count_as_owner(t, conn, side, packet);
         return;
     }
-    count_foreign(t, conn, side, packet);
+    count_foreign(t, conn, side, packet, 1, packet->wire_size);
     if (packet->is_tcp && !insp_key_is_remainder(&conn->key)) {
         insp_tcp_follow_slowly(t, conn, side, packet, false);
     }
@@ -121,5 +121,25 @@ insp_table_count(struct insp_table *t, struct insp_conn *conn,
         count_as_owner(t, conn, side, packet);
     } else {
         count_slowly(t, conn, side, packet);
+    }
+}
+
+/* A remainder has one side, which is owned from the beginning. */
+void
+insp_table_count_sum(struct insp_table *t, struct insp_conn *conn,
+                     const struct insp_flow_packet *packet, uint64_t packets,
+                     uint64_t bytes)
+{
+    struct insp_flow *flow = &conn->flow[0];
+
+    /* Acquire: as in insp_table_count(). */
+    if (INSP_LIKELY(atomic_load_explicit(&flow->owner, memory_order_acquire)
+                    == packet->worker)) {
+        INSP_COUNT(flow->packets, packets);
+        INSP_COUNT(flow->bytes, bytes);
+        atomic_store_explicit(&flow->last_ns, packet->now_ns,
+                              memory_order_relaxed);
+    } else {
+        count_foreign(t, conn, 0, packet, packets, bytes);
     }
 }

@@ -239,6 +239,12 @@ struct insp_conn *insp_table_get(struct insp_table *, const struct insp_key *,
                                  const struct insp_flow_packet *,
                                  enum insp_remainder *why);
 
+/* Worker: the same, found only: NULL when one would have to begin. */
+struct insp_conn *insp_table_find(struct insp_table *,
+                                  const struct insp_key *, uint32_t hash,
+                                  unsigned int side,
+                                  const struct insp_flow_packet *);
+
 /* Worker: the remainder of 'key' (insp_key_remainder()), found or begun, or
  * NULL when even their reserve is used up. */
 struct insp_conn *insp_table_get_remainder(struct insp_table *,
@@ -249,6 +255,12 @@ struct insp_conn *insp_table_get_remainder(struct insp_table *,
 /* Worker: counts one packet of 'side' on 'conn' and follows TCP. */
 void insp_table_count(struct insp_table *, struct insp_conn *,
                       unsigned int side, const struct insp_flow_packet *);
+
+/* Worker: counts several packets on a remainder, of which the last one came
+ * with 'now_ns' and 'worker' of the description. */
+void insp_table_count_sum(struct insp_table *, struct insp_conn *,
+                          const struct insp_flow_packet *, uint64_t packets,
+                          uint64_t bytes);
 
 /* Worker: remembers protocol and ports (or ICMP type, code, id) of a first
  * fragment, or finds those of a later one and sets them in the packet (by

@@ -181,6 +181,9 @@ insp_word(enum insp_words words, uint64_t value)
         return value && value < INSP_N_STEPS
                    ? insp_step_word((enum insp_step) value)
                    : NULL;
+    case INSP_WORDS_DEPTH:
+        return value < INSP_N_DEPTHS ? insp_depth_word((enum insp_depth) value)
+                                     : NULL;
     case INSP_WORDS_PATH: return value ? "intra-host" : "crossing";
     case INSP_WORDS_ALERT:
         return value == INSP_VERDICT_DROP || value == INSP_VERDICT_RESET

@@ -99,6 +99,7 @@ enum insp_words {
     INSP_WORDS_ALERT,
     INSP_WORDS_APP,
     INSP_WORDS_STEP,
+    INSP_WORDS_DEPTH,
 };
 
 /* The word of a value, or NULL when it has none. */

@@ -71,3 +71,15 @@ insp_step_word(enum insp_step step)
 
     return (unsigned int) step < INSP_N_STEPS ? words[step] : "?";
 }
+
+const char *
+insp_depth_word(enum insp_depth depth)
+{
+    static const char *const words[INSP_N_DEPTHS] = {
+#define INSP_DEPTH(NAME, WORD, TEXT) [INSP_DEPTH_##NAME] = WORD,
+#include "record/depth.def"
+#undef INSP_DEPTH
+    };
+
+    return (unsigned int) depth < INSP_N_DEPTHS ? words[depth] : "?";
+}

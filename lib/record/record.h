@@ -50,6 +50,16 @@ enum insp_step {
 
 const char *insp_step_word(enum insp_step);
 
+/* How deep packets are inspected. */
+enum insp_depth {
+#define INSP_DEPTH(NAME, WORD, TEXT) INSP_DEPTH_##NAME,
+#include "record/depth.def"
+#undef INSP_DEPTH
+    INSP_N_DEPTHS
+};
+
+const char *insp_depth_word(enum insp_depth);
+
 /* Packets and bytes are since the last report of the same connection;
  * index 0 is from the initiator (the source), 1 from the responder. */
 struct insp_record_connection {
@@ -115,6 +125,8 @@ struct insp_record_sensor {
     uint32_t connections;
     uint32_t flow_limit;
     uint32_t incarnation;       /* Random, new with each process. */
+    uint64_t shallow_packets;   /* Inspected at less than full depth. */
+    uint8_t depth;              /* enum insp_depth. */
 };
 
 struct insp_record_loss {

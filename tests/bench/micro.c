@@ -631,6 +631,7 @@ apply(struct bench *b, uint32_t flow_limit)
         .idle_timeout_ms = UINT32_MAX,
         .statistics_interval_ms = UINT32_MAX,
         .readers_off = b->setup.readers ? 0 : UINT64_MAX,
+        .cycle_budget_ppm = 1000000,    /* Measured, and never too much. */
     };
     const struct insp_engine_config config = {
         .sensor = "bench",
@@ -716,7 +717,11 @@ static struct bench *
 bench_create(const struct setup *setup, uint32_t flow_limit)
 {
     struct bench *b = aligned_alloc(64, (sizeof *b + 63) & ~(size_t) 63);
-    struct insp_host host = { b, host_log, host_ns, host_ns, host_random };
+    struct insp_host host = { .aux = b,
+                              .log = host_log,
+                              .monotonic_ns = host_ns,
+                              .wall_ns = host_ns,
+                              .random = host_random };
     size_t before;
 
     if (!b) {

@@ -16,11 +16,17 @@
     traffic.py frames IFACE SEED COUNT [MAC]
                         raw frames: odd, cut, false and fragmented ones,
                         to MAC (default: broadcast)
+    traffic.py flood IFACE MAC HOST SECONDS PORT [PORT]...
+                        UDP frames of 64 bytes, each of another connection,
+                        to the ports in turn; prints how many
+    traffic.py sink PORT
+                        takes datagrams until SIGTERM; prints how many
     traffic.py steady HOST PORT SECONDS
                         a datagram each 20 ms; prints how many were echoed
                         and the longest gap in ms
 """
 import random
+import signal
 import socket
 import ssl
 import struct
@@ -176,6 +182,52 @@ def connections(host, port, count, parallel='8'):
         sys.exit(f'{len(failed)} failed: {failed[0]}')
 
 
+def flood(iface, mac, host, seconds, *ports):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    s.bind((iface, 0))
+    ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 46, 0xffff, 0, 64, 17, 0,
+                     bytes([10, 1, 0, 0]), socket.inet_aton(host))
+    ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
+    frames = [bytearray(bytes.fromhex(mac.replace(':', ''))
+                        + s.getsockname()[4] + b'\x08\x00' + ip
+                        + struct.pack('!HHHH', 0, int(port), 26, 0)
+                        + bytes(18)) for port in ports]
+    source = struct.Struct('!H')
+    end = time.monotonic() + float(seconds)
+    sent = 0
+    while time.monotonic() < end:
+        for _ in range(64):
+            frame = frames[sent % len(frames)]
+            address = sent // len(frames) & 0xffff
+            # The identification makes up for the address.
+            source.pack_into(frame, 18, 0xffff - address)
+            source.pack_into(frame, 28, address)
+            source.pack_into(frame, 34, 1024 + (sent >> 16) % 60000)
+            try:
+                s.send(frame)
+            except OSError:     # No room: it is not sent.
+                time.sleep(0.0005)
+                continue
+            sent += 1
+    print(sent)
+
+
+def sink(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    s.bind(('', int(port)))
+    got = 0
+
+    def end(*_):
+        print(got, flush=True)
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    while True:
+        s.recv(2048)
+        got += 1
+
+
 def steady(host, port, seconds):
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(0)
@@ -290,7 +342,8 @@ def frames(iface, seed, count, mac='ff:ff:ff:ff:ff:ff'):
 
 def main():
     commands = {f.__name__: f for f in (serve, tcp, tls, udp, pages,
-                                        connections, frames, steady)}
+                                        connections, frames, flood, sink,
+                                        steady)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__.strip())
     commands[sys.argv[1]](*sys.argv[2:])

@@ -26,6 +26,7 @@ unit_programs = \
 	tests/unit/test-inventory \
 	tests/unit/test-judge \
 	tests/unit/test-metadata \
+	tests/unit/test-overload \
 	tests/unit/test-packet \
 	tests/unit/test-plain \
 	tests/unit/test-policy \

@@ -297,6 +297,8 @@ some_record(uint64_t *state, struct insp_record *r)
         r->sensor.connections = (uint32_t) some_number(state, 32);
         r->sensor.flow_limit = (uint32_t) some_number(state, 32);
         r->sensor.incarnation = (uint32_t) some_number(state, 32);
+        r->sensor.shallow_packets = some_number(state, 64);
+        r->sensor.depth = (uint8_t) (some_random(state) % INSP_N_DEPTHS);
         break;
     case 2:
         r->type = INSP_RECORD_LOSS;

@@ -145,6 +145,7 @@ forbid_calls(void)
 struct job {
     void (*run)(struct job *);
     struct insp_engine *engine;
+    uint64_t batch_ns;          /* From one to the next. */
     int error;
 };
 
@@ -211,7 +212,8 @@ test_notices_each(void)
 /* Everything that a verdict can be: drops, refusals, a trip through a
  * function. */
 static struct insp_engine *
-start_with_rules(uint32_t flow_limit)
+start_with_rules(uint32_t flow_limit, enum insp_mode mode,
+                 uint32_t cycle_budget_ppm)
 {
     static struct insp_function_config function = {
         .name = "f", .id = FUNCTION, .slot = 4, .flight_timeout_ms = 1000,
@@ -229,6 +231,8 @@ start_with_rules(uint32_t flow_limit)
              "10.0.2.0/24", "", "");
     rig_freeze(&r, 1, &inspector);
     inspector.flow_limit = flow_limit;
+    inspector.mode = mode;
+    inspector.cycle_budget_ppm = cycle_budget_ppm;
     inspector.flight_limit = 1000;
     inspector.functions = &function;
     inspector.n_functions = 1;
@@ -320,7 +324,7 @@ send_all_kinds(struct job *job)
             }
         }
         return_some(job, in, now_ns);
-        now_ns += 10000;
+        now_ns += job->batch_ns;
     }
 }
 
@@ -329,7 +333,10 @@ test_packet_path(void)
 {
     struct insp_function_row function;
     struct insp_inspector_stats s;
-    struct job job = { .run = send_all_kinds, .engine = start_with_rules(2000) };
+    struct job job = {
+        .run = send_all_kinds, .batch_ns = 10000,
+        .engine = start_with_rules(2000, INSP_MODE_INLINE, 500000),
+    };
 
     if (run_watched(&job)) {
         UNIT_EQ(n_calls, 0);
@@ -355,6 +362,35 @@ test_packet_path(void)
         CU_ASSERT(function.lost[INSP_FLIGHT_LOSS_UNSOLICITED] > 100);
     }
     insp_engine_destroy(job.engine, 100);
+}
+
+/* The same with a budget that any packet exceeds. */
+static void
+test_overloaded(void)
+{
+    for (int tap = 0; tap < 2; tap++) {
+        enum insp_depth deepest = tap ? INSP_DEPTH_PORTS : INSP_DEPTH_KNOWN;
+        struct insp_inspector_stats s;
+        struct job job = {
+            .run = send_all_kinds, .batch_ns = 100000,
+            .engine = start_with_rules(2000, tap ? INSP_MODE_TAP
+                                                 : INSP_MODE_INLINE, 1),
+        };
+
+        if (run_watched(&job)) {
+            UNIT_EQ(n_calls, 0);
+            UNIT_EQ(n_allocations, 0);
+            UNIT_EQ(n_locks, 0);
+            memset(&s, 0, sizeof s);
+            insp_engine_get_stats(job.engine, &s, 1);
+            UNIT_EQ(s.inspected_packets, 20000 * INSP_BATCH_MAX);
+            UNIT_EQ(s.depth_last, deepest);
+            CU_ASSERT(s.packets_at[INSP_DEPTH_CONNECTIONS] > 10000);
+            CU_ASSERT(s.packets_at[INSP_DEPTH_KNOWN] > 10000);
+            CU_ASSERT(s.packets_at[deepest] > 300000);
+        }
+        insp_engine_destroy(job.engine, 100);
+    }
 }
 
 /* What the fuzzers' inputs say (tests/fuzz/fuzz-app.c has their form), to every
@@ -472,6 +508,7 @@ test_readers(void)
 UNIT_MAIN("purity",
           UNIT_TEST(test_readers),
           UNIT_TEST(test_notices_each),
-          UNIT_TEST(test_packet_path))
+          UNIT_TEST(test_packet_path),
+          UNIT_TEST(test_overloaded))
 
 #endif

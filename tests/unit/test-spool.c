@@ -59,7 +59,7 @@ give_random(void *aux, void *bytes, size_t size)
 }
 
 static const struct insp_host host = { NULL, keep_log, tell_time, tell_time,
-                                       give_random };
+                                       give_random, NULL };
 
 /* A disk that takes 'left' bytes more, in pieces. */
 

@@ -154,8 +154,11 @@ probe_session_create(const struct probe_session_config *config,
         return ENOMEM;
     }
     s->config = *config;
-    s->host = (struct insp_host){ s, host_log, host_monotonic_ns, host_wall_ns,
-                                  host_random };
+    s->host = (struct insp_host){ .aux = s,
+                                  .log = host_log,
+                                  .monotonic_ns = host_monotonic_ns,
+                                  .wall_ns = host_wall_ns,
+                                  .random = host_random };
     s->context.inspector = PROBE_INSPECTOR;
     s->context.times_ns = s->times_ns;
     s->context.zone.kind = INSP_ZONE_EXPLICIT;

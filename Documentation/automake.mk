@@ -13,6 +13,7 @@ EXTRA_DIST += $(manual_pages) \
 	Documentation/inventory.md \
 	Documentation/operators.md \
 	Documentation/install-rpm.md \
+	Documentation/overload.md \
 	Documentation/performance.md \
 	Documentation/protocols.md \
 	Documentation/quickstart.md \

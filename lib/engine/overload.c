@@ -81,8 +81,6 @@ count_sum(struct insp_batch *b, const struct sum *sum)
         INSP_TALLY(b, catch_all_packets, sum->packets);
         INSP_TALLY(b, catch_all_bytes, sum->bytes);
     }
-    INSP_TALLY(b, inspected_packets, sum->packets);
-    INSP_TALLY(b, inspected_bytes, sum->bytes);
 }
 
 /* Adds a packet to the sum that it belongs to.  When there are too many, the
@@ -128,6 +126,8 @@ insp_count_by_port(struct insp_batch *b, const struct insp_frame *frames,
         fact = insp_packet_parse(&packet, frame->data, frame->size,
                                  frame->wire_size);
         INSP_TALLY(b, facts[fact], 1);
+        INSP_TALLY(b, inspected_packets, 1);
+        INSP_TALLY(b, inspected_bytes, frame->wire_size);
         add(b, sums, &n_sums, reason(b, fact), packet.ethertype,
             frame->wire_size,
             b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns);

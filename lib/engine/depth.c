@@ -1,7 +1,7 @@
 /* How it works
  * ------------
  *
- * One batch of about thirty is measured, at uneven distances, so that no
+ * One batch of about sixteen is measured, at uneven distances, so that no
  * pattern of the traffic hides from it; each stands for those before it.  The
  * part of the worker's time that inspection takes is what they took of all the
  * cycles of a window, so the length of a cycle does not matter.  A worker that
@@ -28,14 +28,14 @@
 /* A packet that took longer has met a thread that was put aside. */
 #define CYCLES_MAX   UINT64_C(65536)
 
-/* Of 1 to 64 batches one is measured; all that are not inspected in full. */
+/* Of 1 to 32 batches one is measured; all that are not inspected in full. */
 static void
 set_skip(struct insp_depth_worker *d)
 {
     d->skip = 0;
     if (INSP_READ(d->depth) == INSP_DEPTH_FULL) {
         d->draw = d->draw * 1664525 + 1013904223;
-        d->skip = d->draw >> 26;
+        d->skip = d->draw >> 27;
     }
     d->weight = d->skip + 1;
 }

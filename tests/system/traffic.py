@@ -18,12 +18,13 @@
                         to MAC (default: broadcast)
     traffic.py flood IFACE MAC HOST SECONDS PORT [PORT]...
                         UDP frames of 64 bytes, each of another connection,
-                        to the ports in turn; prints how many
+                        to the ports in turn, for so long or until SIGTERM;
+                        prints how many
     traffic.py sink PORT
                         takes datagrams until SIGTERM; prints how many
     traffic.py steady HOST PORT SECONDS
-                        a datagram each 20 ms; prints how many were echoed
-                        and the longest gap in ms
+                        a datagram each 20 ms, for so long or until SIGTERM;
+                        prints how many were echoed and the longest gap in ms
 """
 import random
 import signal
@@ -182,7 +183,22 @@ def connections(host, port, count, parallel='8'):
         sys.exit(f'{len(failed)} failed: {failed[0]}')
 
 
+class Stop:
+    """True once SIGTERM has come."""
+
+    def __init__(self):
+        self.came = False
+        signal.signal(signal.SIGTERM, self.note)
+
+    def note(self, *_):
+        self.came = True
+
+    def __bool__(self):
+        return self.came
+
+
 def flood(iface, mac, host, seconds, *ports):
+    stop = Stop()
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((iface, 0))
     ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 46, 0xffff, 0, 64, 17, 0,
@@ -195,7 +211,7 @@ def flood(iface, mac, host, seconds, *ports):
     source = struct.Struct('!H')
     end = time.monotonic() + float(seconds)
     sent = 0
-    while time.monotonic() < end:
+    while not stop and time.monotonic() < end:
         for _ in range(64):
             frame = frames[sent % len(frames)]
             address = sent // len(frames) & 0xffff
@@ -229,6 +245,7 @@ def sink(port):
 
 
 def steady(host, port, seconds):
+    stop = Stop()
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(0)
     s.connect((host, int(port)))
@@ -236,7 +253,7 @@ def steady(host, port, seconds):
     longest = 0.0
     begin = last = time.monotonic()
     following = begin
-    while time.monotonic() - begin < float(seconds):
+    while not stop and time.monotonic() - begin < float(seconds):
         s.send(b'tick')
         sent += 1
         following += 0.02

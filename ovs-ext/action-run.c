@@ -21,8 +21,8 @@
  * What is left to do with the batch is kept for packets that are redirected,
  * and nothing is kept when the action has no redirect list.
  *
- * Counters are per process and relaxed: they are touched by packets with a
- * verdict other than allow only. */
+ * Counters are a line or two a worker, which writes nobody else's: what drops
+ * or redirects millions of packets a second on every thread shares nothing. */
 
 #include <config.h>
 
@@ -56,15 +56,24 @@ BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_NAT_SPLIT
      | OVSEXT_CONTEXT_FLOOD | OVSEXT_CONTEXT_NAT_SPLIT)
 
 static struct insp_engine *_Atomic engine_in_force;
-static _Atomic uint64_t n_dropped;
-static _Atomic uint64_t n_reset;
-static _Atomic uint64_t n_answered;
-static _Atomic uint64_t n_unanswered;
-static _Atomic uint64_t n_redirected;
-static _Atomic uint64_t n_function_down;
-static _Atomic uint64_t n_returned;
-static _Atomic uint64_t n_refused;
-static _Atomic uint64_t n_undeliverable;
+
+enum counter {
+    N_DROPPED,
+    N_RESET,
+    N_ANSWERED,
+    N_UNANSWERED,
+    N_REDIRECTED,
+    N_FUNCTION_DOWN,
+    N_RETURNED,
+    N_REFUSED,
+    N_UNDELIVERABLE,
+    N_COUNTERS
+};
+
+/* By worker, each written by that worker only. */
+static struct {
+    _Alignas(2 * CACHE_LINE_SIZE) _Atomic uint64_t n[N_COUNTERS];
+} counters[OVSEXT_MAX_WORKERS];
 
 /* At most INSP_BATCH_MAX packets of a batch, as the engine sees them. */
 struct piece {
@@ -73,18 +82,6 @@ struct piece {
     uint8_t pushed[INSP_BATCH_MAX];     /* Bytes lent by push_ethernet(). */
     size_t n;
 };
-
-static void
-count_n(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void
-count(_Atomic uint64_t *counter)
-{
-    count_n(counter, 1);
-}
 
 /* ICMP has no ports: connection tracking remembers type and code there.  A
  * query is told by its identifier, which translation leaves alone, as the
@@ -215,6 +212,21 @@ struct run {
 };
 
 static void
+count_n(const struct run *run, enum counter which, uint64_t n)
+{
+    _Atomic uint64_t *counter = &counters[run->worker].n[which];
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+static void
+count(const struct run *run, enum counter which)
+{
+    count_n(run, which, 1);
+}
+
+static void
 tell_ways(struct run *run)
 {
     for (size_t i = 0; i < run->n_ways; i++) {
@@ -271,7 +283,7 @@ redirect(struct run *run, const struct insp_verdict *verdict,
         || !ovsext_encap_push(packet, verdict->encap, verdict->cookie)) {
         insp_worker_cancel(run->engine, run->worker, run->attr->inspector,
                            verdict);
-        count(&n_function_down);
+        count(run, N_FUNCTION_DOWN);
         return false;
     }
     if (!(run->used & UINT32_C(1) << way)) {
@@ -280,7 +292,7 @@ redirect(struct run *run, const struct insp_verdict *verdict,
         run->redirects[way].trunc = run->trunc;
     }
     dp_packet_batch_add(&run->redirects[way], packet);
-    count(&n_redirected);
+    count(run, N_REDIRECTED);
     return true;
 }
 
@@ -293,7 +305,7 @@ answer(struct run *run, struct dp_packet *packet)
     bool to_destination;
 
     if (!ovsext_answer_allowed(run->worker, run->now_ns)) {
-        count(&n_unanswered);
+        count(run, N_UNANSWERED);
         return false;
     }
     if (reset) {
@@ -304,7 +316,7 @@ answer(struct run *run, struct dp_packet *packet)
     }
     to_destination = ovsext_answer_destination(packet);
     if (to_source || to_destination) {
-        count(&n_answered);
+        count(run, N_ANSWERED);
     }
     return to_destination;
 }
@@ -319,7 +331,7 @@ apply_verdict(struct run *run, const struct insp_verdict *verdict,
         return true;
 
     case INSP_VERDICT_RESET:
-        count(&n_reset);
+        count(run, N_RESET);
         if (answer(run, packet)) {
             return true;
         }
@@ -332,7 +344,7 @@ apply_verdict(struct run *run, const struct insp_verdict *verdict,
         break;
 
     case INSP_VERDICT_DROP:
-        count(&n_dropped);
+        count(run, N_DROPPED);
         break;
     }
     dp_packet_delete(packet);
@@ -513,13 +525,13 @@ run_party(struct run *run, struct party *party)
     actions = ovsext_rest_open(result->rest, result->rest_size,
                                &actions_size);
     if (!actions) {
-        count_n(&n_undeliverable, n);
+        count_n(run, N_UNDELIVERABLE, n);
         insp_engine_count_undeliverable(run->engine, run->attr->inspector,
                                         n);
         dp_packet_delete_batch(&party->batch, true);
         return;
     }
-    count_n(&n_returned, n);
+    count_n(run, N_RETURNED, n);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &party->batch) {
         ovsext_rest_restore(result->rest, packet);
     }
@@ -560,7 +572,7 @@ apply_returns(struct run *run, const struct insp_return *results,
         if (verdict->kind == INSP_VERDICT_ALLOW) {
             join_party(run, &party, &results[i], packets[i]);
         } else if (verdict->kind != INSP_VERDICT_REDIRECT) {
-            count(&n_refused);
+            count(run, N_REFUSED);
             dp_packet_delete(packets[i]);
         } else if (!redirect(run, verdict, packets[i])) {
             dp_packet_delete(packets[i]);
@@ -663,21 +675,27 @@ ovsext_run_set_engine(struct insp_engine *engine)
 }
 
 static uint64_t
-read_counter(_Atomic uint64_t *counter)
+sum_of(enum counter which)
 {
-    return atomic_load_explicit(counter, memory_order_relaxed);
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < OVSEXT_MAX_WORKERS; i++) {
+        sum += atomic_load_explicit(&counters[i].n[which],
+                                    memory_order_relaxed);
+    }
+    return sum;
 }
 
 void
 ovsext_run_get_stats(struct ovsext_run_stats *stats)
 {
-    stats->dropped = read_counter(&n_dropped);
-    stats->reset = read_counter(&n_reset);
-    stats->answered = read_counter(&n_answered);
-    stats->unanswered = read_counter(&n_unanswered);
-    stats->redirected = read_counter(&n_redirected);
-    stats->function_down = read_counter(&n_function_down);
-    stats->returned = read_counter(&n_returned);
-    stats->refused = read_counter(&n_refused);
-    stats->undeliverable = read_counter(&n_undeliverable);
+    stats->dropped = sum_of(N_DROPPED);
+    stats->reset = sum_of(N_RESET);
+    stats->answered = sum_of(N_ANSWERED);
+    stats->unanswered = sum_of(N_UNANSWERED);
+    stats->redirected = sum_of(N_REDIRECTED);
+    stats->function_down = sum_of(N_FUNCTION_DOWN);
+    stats->returned = sum_of(N_RETURNED);
+    stats->refused = sum_of(N_REFUSED);
+    stats->undeliverable = sum_of(N_UNDELIVERABLE);
 }

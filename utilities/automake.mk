@@ -112,8 +112,11 @@ $(utilities_ovs_inspect_collector_OBJECTS) \
 $(utilities_ovs_inspectctl_OBJECTS): | ovs.built
 endif
 
-# Running the collector as a service: for both kinds of packages.
+# Running the collector as a service, and a switch between versions: for both
+# kinds of packages.
 EXTRA_DIST += \
+	utilities/apparmor/ovs-inspect-collector \
+	utilities/switch/ovs-inspect-switch \
 	utilities/systemd/ovs-inspect-collector.default \
 	utilities/systemd/ovs-inspect-collector.logrotate \
 	utilities/systemd/ovs-inspect-collector.service \

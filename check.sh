@@ -12,7 +12,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SUITES="static unit fuzz pcap bench asan tsan inspect ovs system"
 # Only with --all, or when they are named.  Documentation/testing.md says what
 # each is for; build-aux/check-tiers.py compares the two.
-MORE="dpdk vm openstack agreement fuzzing"
+MORE="dpdk vm openstack agreement fuzzing packages"
 
 usage() {
     cat <<END
@@ -38,6 +38,9 @@ Suites (those up to "system" unless some are named):
   agreement captures of others, if there are any, held against tshark
   fuzzing   each fuzz target once more, for FUZZ_NIGHTLY executions (default
             a million; hours)
+  packages  Debian packages: built twice, installed, upgraded and removed on a
+            Debian 12 of their own (root; its first run builds Open vSwitch
+            once more and downloads that Debian)
 
   --all            all suites, and all of Open vSwitch's own tests: what runs
                    at night (make check-all)
@@ -139,6 +142,14 @@ suite_openstack() {
     make --no-print-directory -C "$build" check-openstack
 }
 
+suite_packages() {
+    if ! OVSEXT_LOG=$build/packages-package.log ovsext_install package; then
+        tally packages --skip "what packaging needs cannot be installed"
+        return
+    fi
+    make --no-print-directory -C "$build" check-packages
+}
+
 suite() {
     local target before
     echo
@@ -150,7 +161,7 @@ suite() {
     *) target=check-$1 ;;
     esac
     case $1 in
-    dpdk | vm | openstack) "suite_$1" ;;
+    dpdk | vm | openstack | packages) "suite_$1" ;;
     *)
         make --no-print-directory -C "$build" "$target" OVS_JOBS="-j$jobs" \
             FUZZ_JOBS="$jobs" FUZZ_NIGHTLY="${FUZZ_NIGHTLY:-1000000}"

@@ -10,6 +10,7 @@ EXTRA_DIST += $(manual_pages) \
 	Documentation/README.md \
 	Documentation/house.md \
 	Documentation/howto-protocol.md \
+	Documentation/install.md \
 	Documentation/inventory.md \
 	Documentation/operators.md \
 	Documentation/install-rpm.md \

@@ -20,4 +20,6 @@ EXTRA_DIST += \
 	debian/ovs-inspect-tools.install \
 	debian/rules \
 	debian/source/format \
-	debian/source/options
+	debian/source/options \
+	debian/tests/control \
+	debian/tests/inspect

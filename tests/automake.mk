@@ -183,11 +183,23 @@ check-vm check-openstack: all
 	    UNPACKED=$(abs_builddir)/unpacked \
 	    $(srcdir)/tests/system/$(@:check-%=%).sh
 
+# Packages, out of "make dist"; root for all but building them.
+EXTRA_DIST += \
+	build-aux/run-packages.sh \
+	tests/packages/debian-build.sh \
+	tests/packages/debian.sh \
+	tests/packages/host.sh \
+	tests/packages/lib.sh \
+	tests/packages/traffic.py
+check-packages:
+	@top_srcdir=$(abs_top_srcdir) OVSEXT_BUILD=$(abs_builddir) \
+	    TALLY='$(TALLY)' $(srcdir)/build-aux/run-packages.sh
+
 CLEAN_LOCAL += clean-tests
 clean-tests:
 	rm -rf tests/logs tests/totals tests/check-asan tests/check-tsan \
-	    tests/coverage tests/fuzz/build
+	    tests/coverage tests/fuzz/build packages
 
 .PHONY: check-all check-quick check-static check-asan check-tsan check-sanitized \
-	check-system check-vm check-openstack clean-tests
+	check-system check-vm check-openstack check-packages clean-tests
 .PHONY: check-licence coverage

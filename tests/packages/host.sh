@@ -13,13 +13,14 @@ set -e
 
 vm() {
     ip netns add "$1"
-    ip link add "$1" type veth peer name eth0 netns "$1"
+    ip link add name "$1" type veth peer name eth0 netns "$1"
     ethtool -K "$1" tx off rx off >/dev/null
     ip netns exec "$1" ethtool -K eth0 tx off rx off >/dev/null
     ip netns exec "$1" ip addr add "10.9.0.$2/24" dev eth0
-    ip netns exec "$1" ip link set eth0 address "02:00:00:00:00:0$2" up
+    ip netns exec "$1" ip link set dev eth0 \
+        address "02:00:00:00:00:0$2" up
     ip netns exec "$1" ip link set lo up
-    ip link set "$1" up
+    ip link set dev "$1" up
     ovs-vsctl -- --may-exist add-port br0 "$1" \
         -- set Interface "$1" ofport_request="$2" \
            external_ids:iface-id="port-$1" \

@@ -121,7 +121,7 @@ packages_debs() {
 }
 
 # root_make: the tarball of a clean Debian 12, with what the packages need
-# from the network and Debian's Open vSwitch as a file that can be installed.
+# from the network, and with Debian's Open vSwitch in /srv/stock.
 # A folder keeps it: OVSEXT_ROOT, or the build directory.
 ROOT_PACKAGES=ca-certificates,dbus,ethtool,iproute2,iputils-ping,kmod,libbpf1,\
 libcap-ng0,libnuma1,libpcap0.8,libssl3,libunbound8,libunwind8,libxdp1,\
@@ -131,10 +131,14 @@ root_make() {
     ROOT_TAR=${OVSEXT_ROOT:-$STORE}/debian-12.tar
     test -e "$ROOT_TAR" && return
     mkdir -p "$(dirname "$ROOT_TAR")"
-    mmdebstrap --variant=apt --include="$ROOT_PACKAGES" \
-        --customize-hook='chroot "$1" apt-get -qy --no-install-recommends \
-            --download-only install openvswitch-switch' \
-        bookworm "$ROOT_TAR.new.tar" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" &&
+    # shellcheck disable=SC2016
+    mmdebstrap --variant=apt --include="$ROOT_PACKAGES" --customize-hook='
+            chroot "$1" apt-get -qy --no-install-recommends --download-only \
+                install openvswitch-switch &&
+            mkdir "$1/srv/stock" &&
+            cp "$1"/var/cache/apt/archives/*.deb "$1/srv/stock"' \
+        bookworm "$ROOT_TAR.new.tar" \
+        "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" &&
         mv "$ROOT_TAR.new.tar" "$ROOT_TAR"
 }
 
@@ -194,7 +198,7 @@ plain_leader() {
 
 # inside COMMAND...
 inside() {
-    nsenter --target "$LEADER" --mount --uts --ipc --net --pid --root --wd=/ \
+    nsenter --target "$LEADER" --mount --uts --ipc --net --pid --root --wd \
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive "$@" </dev/null
 }

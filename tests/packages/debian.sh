@@ -218,7 +218,7 @@ check "the log is a new file" inside_sh \
 # No gap when it is restarted
 flows=$(host flows)
 check "flows with \"inspect\" are there" \
-    test "$(grep -c 'inspect(id=2' <<<"$flows")" = 3
+    test "$(grep -c 'inspect(id=2' <<<"$flows")" = 4
 need "traffic" traffic_start
 check "what is allowed comes" goes_on 9000
 for how in ovs-ctl ovs-ctl package; do
@@ -281,7 +281,8 @@ for suffix in +1 ""; do
 done
 
 # Removed while it runs
-without=$(sed -e 's/inspect([^()]*),//' -e 's/clone(inspect([^()]*)),//' \
+without=$(sed -e 's/actions=inspect([^()]*),bucket/actions=drop,bucket/' \
+    -e 's/inspect([^()]*),//' -e 's/clone(inspect([^()]*)),//' \
     <<<"$flows")
 pid=$(vswitchd_pid)
 check "removed" inside apt-get -qy remove openvswitch-switch-inspect

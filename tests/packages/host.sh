@@ -93,6 +93,8 @@ inspect() {
 inspect_flows() {
     ovs-ofctl -O OpenFlow14 add-group br0 \
         group_id=2,type=all,bucket="actions=inspect(id=2),output:2"
+    ovs-ofctl -O OpenFlow14 add-group br0 \
+        group_id=3,type=all,bucket="actions=inspect(id=2)",bucket=actions=output:2
     ovs-ofctl add-flows br0 - <<END
 cookie=0x42,priority=70,udp,nw_dst=10.9.0.2,tp_dst=9998,actions=inspect(id=2),output:2
 cookie=0x43,priority=71,udp,nw_dst=10.9.0.2,tp_dst=9997,actions=clone(inspect(id=2,tap)),group:2

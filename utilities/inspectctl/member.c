@@ -87,7 +87,8 @@ member_add(const struct member_kind *m, int argc, char *argv[])
 
     raised_init(&addition.raised);
     db_monitor();
-    db_transact(compose_addition, &addition, &addition.raised, argv[0]);
+    db_transact(compose_addition, &addition, &addition.raised, "%s",
+                argv[0]);
     if (!option("no-wait")) {
         await_raised(&addition.raised);
         report_rows(m->kind, &names);
@@ -143,7 +144,8 @@ member_remove(const struct member_kind *m, char *argv[])
 
     raised_init(&removal.raised);
     db_monitor();
-    db_transact(compose_removal, &removal, &removal.raised, argv[0]);
+    db_transact(compose_removal, &removal, &removal.raised, "%s",
+                argv[0]);
     if (removal.removed && !option("no-wait")) {
         await_raised(&removal.raised);
         printf("%s %s: gone\n", m->word, removal.name);

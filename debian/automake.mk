@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	debian/openvswitch-switch-inspect-dpdk.prerm \
 	debian/openvswitch-switch-inspect.default \
 	debian/openvswitch-switch-inspect.install \
+	debian/openvswitch-switch-inspect.lintian-overrides \
 	debian/openvswitch-switch-inspect.postinst \
 	debian/openvswitch-switch-inspect.postrm \
 	debian/openvswitch-switch-inspect.preinst \

@@ -20,6 +20,7 @@ test -c /dev/net/tun || skip_all "no /dev/net/tun"
 
 own=/usr/lib/openvswitch-switch-inspect
 stock=/usr/lib/openvswitch-switch/ovs-vswitchd
+ctl=/usr/share/openvswitch/scripts/ovs-ctl
 packages="openvswitch-switch-inspect ovs-inspect-tools ovs-inspect-collector
 ovs-inspect-probe ovs-ext-doc"
 
@@ -28,7 +29,7 @@ host() {
 }
 
 apt_install() {
-    inside apt-get -qy --no-download --no-install-recommends \
+    inside apt-get -qy --no-install-recommends \
         --allow-downgrades "$@"
 }
 
@@ -94,6 +95,15 @@ traffic_stop() {
 
 restart() {
     inside $own/ovs-inspect-switch restart
+}
+
+# The same without the package.
+ovs_ctl_restart() {
+    if test "$BOOTED" = systemd; then
+        inside systemctl reload openvswitch-switch
+    else
+        inside "$ctl" --system-id=random restart
+    fi
 }
 
 # What packages, and nobody else, have put there.
@@ -185,7 +195,11 @@ else
 fi
 records=/var/log/ovs-inspect/records.json
 is_connected() {
-    test "$(inside ovs-vsctl get Inspect_Uplink soc is_connected)" = true
+    test "$(inside ovs-vsctl get Inspect_Uplink soc is_connected)" = true || {
+        inside ovs-vsctl list Inspect_Uplink
+        inside tail -n 5 /var/log/ovs-inspect/ovs-inspect-collector.log
+        return 1
+    }
 }
 recorded() {
     inside ovs-appctl inspect/flush
@@ -223,8 +237,7 @@ need "traffic" traffic_start
 check "what is allowed comes" goes_on 9000
 for how in ovs-ctl ovs-ctl package; do
     if test $how = ovs-ctl; then
-        check "ovs-ctl restart" \
-            inside /usr/share/openvswitch/scripts/ovs-ctl restart
+        check "ovs-ctl restart" ovs_ctl_restart
     else
         check "restart as the package does it" restart
     fi
@@ -294,14 +307,13 @@ check "so are the files" inside_sh \
 check "no diversion is left" inside_sh \
     "! dpkg-divert --list openvswitch-switch-inspect | grep ."
 check "VMs reach each other" ping_works
-check "ovs-ctl restart" inside /usr/share/openvswitch/scripts/ovs-ctl restart
+check "ovs-ctl restart" ovs_ctl_restart
 check "Debian's runs" vswitchd_is $stock
 is "flows are there" "$(host flows)" "$without"
 is "ports are there" "$(inside ovs-vsctl list-ports br0)" "$db_before"
 check "VMs reach each other" wait_for 10 ping_works
 
 # Once more, and removed while nothing runs: ovs-ctl converts by itself
-ctl=/usr/share/openvswitch/scripts/ovs-ctl
 # shellcheck disable=SC2046
 check "installed again" apt_install install $(debs)
 check "ours takes its place" restart

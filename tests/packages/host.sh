@@ -77,7 +77,7 @@ inspect() {
         /etc/openvswitch/sensor.pem /etc/openvswitch/ca.pem \
         -- set Open_vSwitch . external_ids:system-id=host-1
     ovs-vsctl -- --id=@u create Inspect_Uplink name=soc \
-            target='"ssl:localhost:4740"' \
+            target='"ssl:127.0.0.1:4740"' \
         -- --id=@r create Inspect_Rule name=no-9999 slot=2 priority=1 \
             direction=both action=drop service='"udp/9999"' \
         -- --id=@s create Inspect_Rule name=no-9998 slot=2 priority=1 \

@@ -1,5 +1,6 @@
 # Packages of Debian: "dpkg-buildpackage -b".
 EXTRA_DIST += \
+	debian/50-inspect.conf \
 	debian/changelog \
 	debian/clean \
 	debian/control \

@@ -9,7 +9,7 @@
 #     debian-build.sh [--only-build]     # into packages/debs of OVSEXT_BUILD
 . "$(dirname "$0")/lib.sh"
 
-LIMIT=5400
+export LIMIT=5400
 for tool in dpkg-buildpackage dh lintian; do
     command -v $tool >/dev/null ||
         skip_all "no $tool: apt-get install debhelper dpkg-dev lintian"

@@ -73,6 +73,8 @@ pki() {
 }
 
 inspect() {
+    # ovs-ctl writes what this file says into the database at each start.
+    echo host-1 >/etc/openvswitch/system-id.conf
     ovs-vsctl set-ssl /etc/openvswitch/sensor.key \
         /etc/openvswitch/sensor.pem /etc/openvswitch/ca.pem \
         -- set Open_vSwitch . external_ids:system-id=host-1

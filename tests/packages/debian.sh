@@ -347,6 +347,10 @@ check "the schema has the tables" has_table
 is "ports are there" "$(inside ovs-vsctl list-ports br0)" "$db_before"
 check "VMs reach each other" wait_for 10 ping_works
 
+# What autopkgtest would run, on the host as it is
+put "$TOP/debian/tests/inspect"
+check "debian/tests/inspect" inside /srv/inspect
+
 # Another alternative that an operator chose by hand is his
 check "Debian's is chosen" \
     inside update-alternatives --set ovs-vswitchd $stock

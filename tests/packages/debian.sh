@@ -304,14 +304,14 @@ pid=$(vswitchd_pid)
 check "removed" inside apt-get -qy remove openvswitch-switch-inspect
 is "the ovs-vswitchd that runs is the old one" "$(vswitchd_pid)" "$pid"
 is "flows are there without \"inspect\"" "$(host flows)" "$without"
-check "the schema is Debian's" not has_table
-check "so are the files" inside_sh \
+check "the files are Debian's" inside_sh \
     "! dpkg --verify openvswitch-switch openvswitch-common 2>&1 | grep ."
 check "no diversion is left" inside_sh \
     "! dpkg-divert --list openvswitch-switch-inspect | grep ."
 check "VMs reach each other" ping_works
 check "ovs-ctl restart" ovs_ctl_restart
 check "Debian's runs" vswitchd_is $stock
+check "the schema is Debian's" not has_table
 is "flows are there" "$(host flows)" "$without"
 is "ports are there" "$(inside ovs-vsctl list-ports br0)" "$db_before"
 check "VMs reach each other" wait_for 10 ping_works

@@ -92,7 +92,10 @@ packages_start() {
     WORK=$(mktemp -d "$STORE/run.XXXXXX") || exit 1
     trap packages_end EXIT
     trap 'diag "longer than ${LIMIT:-3000} s, or stopped"; exit 124' TERM INT
-    (sleep "${LIMIT:-3000}" && kill "$$") >/dev/null 2>&1 &
+    # It takes its clock along when it is told to go.
+    (trap 'kill "$!"; exit' TERM
+     sleep "${LIMIT:-3000}" &
+     wait "$!" && kill "$$") >/dev/null 2>&1 &
     TIMER=$!
 }
 

@@ -26,7 +26,8 @@ EXTRA_DIST += $(manual_pages) \
 	Documentation/threads.md \
 	Documentation/troubleshooting.md \
 	Documentation/upgrade.md \
-	Documentation/uplink.md
+	Documentation/uplink.md \
+	Documentation/versions.md
 
 # Our part of ovs-vswitchd.conf.db(5), by Open vSwitch's own program.
 if WITH_OVS

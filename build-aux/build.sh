@@ -61,7 +61,8 @@ ovsext_install() {
 ovsext_apt() {
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086
-    apt-get -q update && apt-get -qy install --no-install-recommends $1
+    apt-get -q update && apt-get -qy -o DPkg::Lock::Timeout=300 install \
+        --no-install-recommends $1
 }
 
 # ovsext_run TEXT LOG COMMAND...: runs COMMAND with its output in LOG and a

@@ -146,8 +146,8 @@ AC_DEFUN([OVSEXT_CHECK_TOOLS],
 # OVSEXT_OVS
 #
 # Finds the source of Open vSwitch: OVS_SOURCE (absolute; a folder or a
-# tarball) and OVS_VERSION.  --without-ovs builds the library, its unit tests
-# and its fuzz replays alone.
+# tarball) and OVS_VERSION, and asks whether every edit finds its place.
+# --without-ovs builds the library, its unit tests and its fuzz replays alone.
 AC_DEFUN([OVSEXT_OVS],
   [AC_ARG_WITH([ovs],
      [AS_HELP_STRING([--without-ovs],
@@ -195,6 +195,17 @@ AC_DEFUN([OVSEXT_OVS],
         [AC_MSG_RESULT([$OVS_SOURCE])
          AC_MSG_ERROR([$OVS_SOURCE holds no source of Open vSwitch])])
       AC_MSG_RESULT([$OVS_VERSION in $OVS_SOURCE])
+
+      # A version that is not known, or a source that was changed, is refused
+      # here and not after minutes of building.
+      AC_MSG_CHECKING([whether the extension fits into it])
+      AS_IF([ovsext_says=`"$PYTHON3" "$srcdir/ovs-ext/integrate" --check \
+               --source "$OVS_SOURCE" 2>&1`],
+        [AC_MSG_RESULT([yes])],
+        [AC_MSG_RESULT([no])
+         AC_MSG_ERROR([$ovsext_says
+  Documentation/versions.md says which versions are supported, and how another
+  one comes to be.])])
 
       AC_CHECK_HEADER([cap-ng.h], [ovsext_capng=yes], [ovsext_capng=no])
 

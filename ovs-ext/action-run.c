@@ -361,6 +361,7 @@ run_redirects(struct run *run)
             odp_execute_actions(run->dp, &run->redirects[i], true,
                                 nl_attr_get(list), nl_attr_get_size(list),
                                 run->execute);
+            ovsext_batch_destroy(&run->redirects[i]);
         }
     }
 }
@@ -382,6 +383,7 @@ run_answers(struct run *run)
         odp_execute_actions(run->dp, run->answers, true, &output.nla,
                             sizeof output, run->execute);
     }
+    ovsext_batch_destroy(run->answers);
 }
 
 static void
@@ -426,7 +428,7 @@ run_without_worker(struct insp_engine *engine, struct dp_packet_batch *batch,
         || (attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED
             && !(attr->flags & OVSEXT_CONTEXT_TAP))) {
         dp_packet_delete_batch(batch, true);
-        dp_packet_batch_init(batch);
+        dp_packet_batch_refill_init(batch);
     }
 }
 
@@ -452,7 +454,7 @@ run_judge(struct run *run, struct dp_packet_batch *batch,
     const bool tap = attr->flags & (OVSEXT_CONTEXT_TAP
                                     | OVSEXT_CONTEXT_UNKNOWN);
     const size_t size = dp_packet_batch_size(batch);
-    struct insp_verdict verdicts[OVSEXT_BATCH_MAX];
+    struct insp_verdict verdicts[INSP_BATCH_MAX];
     struct ovsext_rest rest;
     struct piece piece;
     bool all_allowed = true;
@@ -529,6 +531,7 @@ run_party(struct run *run, struct party *party)
         insp_engine_count_undeliverable(run->engine, run->attr->inspector,
                                         n);
         dp_packet_delete_batch(&party->batch, true);
+        ovsext_batch_destroy(&party->batch);
         return;
     }
     count_n(run, N_RETURNED, n);
@@ -537,6 +540,7 @@ run_party(struct run *run, struct party *party)
     }
     odp_execute_actions(run->dp, &party->batch, true, actions, actions_size,
                         run->execute);
+    ovsext_batch_destroy(&party->batch);
 }
 
 static void
@@ -589,7 +593,7 @@ run_return(struct run *run, struct dp_packet_batch *batch)
 {
     const enum insp_encap encap = ovsext_encap_of(run->attr->flags);
     const size_t size = dp_packet_batch_size(batch);
-    struct dp_packet *packets[OVSEXT_BATCH_MAX];
+    struct dp_packet *packets[INSP_BATCH_MAX];
     struct insp_return results[INSP_BATCH_MAX];
     uint32_t cookies[INSP_BATCH_MAX];
     struct piece piece;
@@ -605,7 +609,7 @@ run_return(struct run *run, struct dp_packet_batch *batch)
     };
 
     memcpy(packets, batch->packets, size * sizeof *packets);
-    dp_packet_batch_init(batch);
+    dp_packet_batch_refill_init(batch);
     for (size_t start = 0; start < size; start += piece.n) {
         struct dp_packet **some = &packets[start];
 
@@ -620,6 +624,47 @@ run_return(struct run *run, struct dp_packet_batch *batch)
         return_pushed(&piece, some);
         apply_returns(run, results, some, piece.n);
     }
+}
+
+static void
+run_some(struct run *run, struct dp_packet_batch *batch,
+         const struct nlattr *rest, size_t rest_size)
+{
+    run->n_ways = 0;
+    run->used = 0;
+    run->trunc = false;
+    if (OVS_UNLIKELY(run->attr->flags & OVSEXT_CONTEXT_RETURN)) {
+        run_return(run, batch);
+    } else {
+        run_judge(run, batch, rest, rest_size);
+    }
+}
+
+/* A batch of more packets than the engine takes, as there are from Open
+ * vSwitch 4.0 on.  What stays goes back to the front of the batch, which
+ * those that are still to come are always behind. */
+static void
+run_many(struct run *run, struct dp_packet_batch *batch,
+         const struct nlattr *rest, size_t rest_size)
+{
+    const size_t size = dp_packet_batch_size(batch);
+    struct dp_packet_batch some;
+    struct dp_packet *packet;
+    size_t i;
+
+    dp_packet_batch_init(&some);
+    some.trunc = batch->trunc;
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
+        dp_packet_batch_add(&some, packet);
+        if (dp_packet_batch_size(&some) == INSP_BATCH_MAX || i + 1 == size) {
+            run_some(run, &some, rest, rest_size);
+            DP_PACKET_BATCH_FOR_EACH (j, packet, &some) {
+                ovsext_batch_keep(batch, packet, i);
+            }
+            dp_packet_batch_refill_init(&some);
+        }
+    }
+    ovsext_batch_destroy(&some);
 }
 
 static void
@@ -642,13 +687,10 @@ run(void *dp, struct dp_packet_batch *batch, const struct nlattr *inspect,
     run.execute = execute;
     run.now_ns = ovsext_monotonic_ns();
     run.inspect = inspect;
-    run.n_ways = 0;
-    run.used = 0;
-    run.trunc = false;
-    if (OVS_UNLIKELY(run.attr->flags & OVSEXT_CONTEXT_RETURN)) {
-        run_return(&run, batch);
+    if (OVS_LIKELY(dp_packet_batch_size(batch) <= INSP_BATCH_MAX)) {
+        run_some(&run, batch, rest, rest_size);
     } else {
-        run_judge(&run, batch, rest, rest_size);
+        run_many(&run, batch, rest, rest_size);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "flow.h"
 #include "odp-util.h"
 #include "ovs-ext/action-codec.h"
+#include "ovs-ext/ovs-compat.h"
 #include "ovs-ext/worker-map.h"
 #include "packet/refuse.h"
 #include "packets.h"
@@ -105,8 +106,7 @@ ovsext_answer_destination(struct dp_packet *packet)
     dp_packet_reset_cutlen(packet);
 
     /* All checksums are in the frame, and all it was is gone. */
-    *dp_packet_ol_flags_ptr(packet) &= ~(DP_PACKET_OL_SUPPORTED_MASK
-                                         & ~DP_PACKET_OL_RSS_HASH);
+    ovsext_forget_offload(packet);
     parse_tcp_flags(packet, NULL, NULL, NULL);
     return true;
 }

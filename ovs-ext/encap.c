@@ -15,6 +15,7 @@
 
 #include "dp-packet.h"
 #include "flow.h"
+#include "ovs-ext/ovs-compat.h"
 #include "packets.h"
 
 #define NSH_ETHERTYPE 0x894f
@@ -58,8 +59,7 @@ push_nsh_frame(struct dp_packet *packet, uint32_t cookie)
     struct eth_header *outer;
     uint8_t *nsh;
 
-    if (dp_packet_hwol_tx_l4_checksum(packet)
-        || dp_packet_hwol_is_tso(packet) || !make_room(packet, size)) {
+    if (ovsext_has_offload(packet) || !make_room(packet, size)) {
         return false;
     }
     inner = dp_packet_data(packet);
@@ -102,7 +102,7 @@ static void
 look_again(struct dp_packet *packet)
 {
     parse_tcp_flags(packet, NULL, NULL, NULL);
-    *dp_packet_ol_flags_ptr(packet) &= ~DP_PACKET_OL_RSS_HASH;
+    ovsext_forget_hash(packet);
 }
 
 static uint32_t

@@ -284,6 +284,7 @@ ovsext_put_redirects(struct xlate_ctx *ctx, const struct ovsext_view *view,
     odp_port_t old_odp_port = ctx->sflow_odp_port;
     ofp_port_t old_iface = ctx->nf_output_iface;
     mirror_mask_t old_mirrors = ctx->mirrors;
+    uint32_t old_observed = OVSEXT_GET_OBSERVED(ctx);
     int old_snaplen = ctx->mirror_snaplen;
 
     if (!inspector->n_functions) {
@@ -302,6 +303,7 @@ ovsext_put_redirects(struct xlate_ctx *ctx, const struct ovsext_view *view,
     ctx->nf_output_iface = old_iface;
     ctx->mirrors = old_mirrors;
     ctx->mirror_snaplen = old_snaplen;
+    OVSEXT_SET_OBSERVED(ctx, old_observed);
 }
 
 /* Where an answer to the sender goes, as long as that is a plain port: back
@@ -448,6 +450,7 @@ struct ovsext_output {
     size_t start;               /* Of all that was inserted. */
     size_t nest;                /* Of a clone() that is still open, if... */
     size_t body;                /* Of the output itself. */
+    uint32_t observed;          /* Last sample before all that. */
     bool inserted;
     bool nested;                /* ... this is true. */
 };
@@ -516,6 +519,7 @@ ovsext_output_begin(struct xlate_ctx *ctx, const struct xport *xport)
     bool flood;
 
     output.start = output.body = ctx->odp_actions->size;
+    output.observed = OVSEXT_GET_OBSERVED(ctx);
     if (!ovsext_view_inserts(view) || ovsext_is_exempt(ctx)) {
         return output;
     }
@@ -549,6 +553,13 @@ ovsext_output_begin(struct xlate_ctx *ctx, const struct xport *xport)
 }
 
 static void
+ovsext_output_cancel(struct xlate_ctx *ctx, const struct ovsext_output *output)
+{
+    nl_msg_reset_size(ctx->odp_actions, output->start);
+    OVSEXT_SET_OBSERVED(ctx, output->observed);
+}
+
+static void
 ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
 {
     size_t size = ctx->odp_actions->size;
@@ -559,12 +570,12 @@ ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
     }
     if (size == output->body) {
         /* No output after all, such as when a tunnel has no route. */
-        nl_msg_reset_size(ctx->odp_actions, output->start);
+        ovsext_output_cancel(ctx, output);
     } else if (output->nested
                && nl_attr_oversized(size - output->nest - NLA_HDRLEN)) {
         xlate_report_error(ctx, "actions of an inspected output are too "
                            "long: dropped");
-        nl_msg_reset_size(ctx->odp_actions, output->start);
+        ovsext_output_cancel(ctx, output);
     } else if (output->nested) {
         nl_msg_end_nested(ctx->odp_actions, output->nest);
     }
@@ -694,6 +705,7 @@ struct ovsext_copy {
     struct ovsext_frozen frozen;
     struct flow base_flow;
     size_t start;
+    uint32_t observed;
     bool pending_encap;
     bool pending_decap;
     struct ofpbuf *encap_data;
@@ -705,6 +717,7 @@ ovsext_copy_begin(struct xlate_ctx *ctx, struct ovsext_copy *copy)
     copy->frozen = ctx->inspect.frozen;
     copy->base_flow = ctx->base_flow;
     copy->start = ctx->odp_actions->size;
+    copy->observed = OVSEXT_GET_OBSERVED(ctx);
     copy->pending_encap = ctx->pending_encap;
     copy->pending_decap = ctx->pending_decap;
     copy->encap_data = ctx->encap_data ? ofpbuf_clone(ctx->encap_data) : NULL;
@@ -746,9 +759,14 @@ ovsext_copy_end(struct xlate_ctx *ctx, struct ovsext_copy *copy)
         xlate_report_error(ctx, "actions of an inspected copy are too long: "
                            "dropped");
         nl_msg_reset_size(actions, copy->start);
+        OVSEXT_SET_OBSERVED(ctx, copy->observed);
     } else {
+        const uint32_t observed = OVSEXT_GET_OBSERVED(ctx);
         uint8_t *start;
 
+        if (observed != UINT32_MAX && observed >= copy->start) {
+            OVSEXT_SET_OBSERVED(ctx, observed + NLA_HDRLEN);
+        }
         ofpbuf_put_zeros(actions, NLA_HDRLEN);
         start = ofpbuf_at_assert(actions, copy->start, size);
         memmove(start + NLA_HDRLEN, start, size);

@@ -37,6 +37,8 @@ check-static:
 	@$(TALLY) static --name manuals -- \
 	    $(PYTHON3) $(srcdir)/build-aux/check-manuals.py $(srcdir) \
 	    $(abs_builddir)
+	@$(TALLY) static --name comparison -- \
+	    $(srcdir)/tests/ovs/test-compare.sh
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
 	@$(TALLY) static --name commit -- \
@@ -152,6 +154,7 @@ EXTRA_DIST += \
 	tests/system/uplink-refusals.sh \
 	tests/system/uplink-tool.sh \
 	tests/system/vm.sh \
+	tests/system/version.sh \
 	tests/system/wire.py \
 	tests/system/workers.sh
 

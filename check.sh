@@ -12,7 +12,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SUITES="static unit fuzz pcap bench asan tsan inspect ovs system"
 # Only with --all, or when they are named.  Documentation/testing.md says what
 # each is for; build-aux/check-tiers.py compares the two.
-MORE="dpdk vm openstack agreement fuzzing packages"
+MORE="dpdk vm openstack agreement fuzzing packages versions ovs-system"
 
 usage() {
     cat <<END
@@ -28,7 +28,8 @@ Suites (those up to "system" unless some are named):
   asan      unit, fuzz and pcap under the address and undefined sanitizers
   tsan      unit and fuzz under the thread sanitizer
   inspect   the action in Open vSwitch's own testsuite (no root)
-  ovs       Open vSwitch's tests of what the extension touches
+  ovs       Open vSwitch's tests of what the extension touches, compared with
+            what they come to without it
   system    network namespaces, real traffic (root)
   dpdk      a second build, on DPDK, with vhost-user guests (root; its first
             run takes some minutes more)
@@ -41,10 +42,19 @@ Suites (those up to "system" unless some are named):
   packages  Debian packages: built twice, installed, upgraded and removed on a
             Debian 12 of their own (root; its first run builds Open vSwitch
             once more and downloads that Debian)
+  versions  the extension in Open vSwitch 3.1, and in 3.5 and 4.0 as Debian
+            trixie and sid have them, which are downloaded and built: inspect
+            and part of system in each (root, network; half an hour, with
+            nothing in ccache an hour)
+  ovs-system
+            Open vSwitch's system tests of the userspace datapath, with the
+            extension and without, compared (root; builds Open vSwitch without
+            the extension, too)
 
   --all            all suites, and all of Open vSwitch's own tests: what runs
                    at night (make check-all)
-  --all-ovs        all of Open vSwitch's own tests, most of an hour
+  --all-ovs        all of Open vSwitch's own tests, with the extension and
+                   without, compared: an hour or two
   --build-dir=DIR  default: _build
   --no-build       take what is built there as it is
   -h, --help       this text

@@ -86,7 +86,15 @@ ovs_at_FILES = \
 	tests/inspect-ovsdb.at \
 	tests/inspect.at
 
-EXTRA_DIST += $(ovs_ext_FILES) $(ovs_at_FILES)
+EXTRA_DIST += $(ovs_ext_FILES) $(ovs_at_FILES) \
+	build-aux/ovs-sources.sh \
+	tests/ovs/compare.py \
+	tests/ovs/differences.txt \
+	tests/ovs/pristine.sh \
+	tests/ovs/run.sh \
+	tests/ovs/test-compare.sh \
+	tests/ovs/test-integrate.sh \
+	tests/versions.sh
 
 if WITH_OVS
 # The library and what the compiler of Open vSwitch must know of it.
@@ -143,7 +151,7 @@ clean-ovs:
 DISTCLEANFILES += ovs.source ovs.configured ovs.arguments \
 	ovs.arguments.new ovs.log
 distclean-local:
-	rm -rf ovs
+	rm -rf ovs ovs-pristine versions
 
 # Open vSwitch's own testsuite with our cases in it.
 OVS_AT = $(TALLY) --many --timeout 7200 --at-dir ovs/tests
@@ -152,23 +160,80 @@ OVS_AT = $(TALLY) --many --timeout 7200 --at-dir ovs/tests
 OVS_CHECK = $(MAKE) --no-print-directory -C ovs $(OVS_MAKE_ARGS) check \
 	RECHECK=yes
 OVS_JOBS = -j2
+INSPECT_SUITE = inspect
+INSPECT_NAME = inspect.at
 check-inspect: ovs.built
-	@$(OVS_AT) --name inspect.at inspect -- \
+	@$(OVS_AT) --name '$(INSPECT_NAME)' $(INSPECT_SUITE) -- \
 	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS) -k inspect'
+
+# The rest of it, test by test against what the pristine tree makes of it.
+# For the quick gate that stands in the repository ("make ovs-results" writes
+# it anew); else a pristine tree is built and run, once for each source and set
+# of options.
+OVS_COMPARE_DIR = $(abs_top_srcdir)/tests/ovs
+OVS_PRISTINE_ARGS = '$(OVS_SOURCE)' $(abs_builddir)/ovs-pristine \
+	$(OVS_CONFIGURE_ARGS) PYTHON3='$(PYTHON3)' CC='$(OVS_CC)' \
+	CFLAGS='$(OVS_CFLAGS) $(SANITIZE_CFLAGS)' \
+	LDFLAGS='$(SANITIZE_CFLAGS) $(LDFLAGS)'
+OVS_PRISTINE = $(OVS_COMPARE_DIR)/pristine.sh
+OVS_COMPARED = $(TALLY) --timeout 14400 ovs
+OVS_RUN = $(OVS_COMPARE_DIR)/run.sh $(abs_builddir)/ovs
+OVS_COMPARE = $(PYTHON3) $(OVS_COMPARE_DIR)/compare.py \
+	--differences $(OVS_COMPARE_DIR)/differences.txt --at-dir ovs/tests
 
 # What an edit to Open vSwitch would break first; minutes.
 OVS_GATE = -k ofp-actions -k odp-execute -k dpif-netdev -k pmd -k bridge \
 	-k ovs-vsctl -k ofproto-dpif,clone -k ofproto-dpif,mirror \
 	-k ofproto-dpif,trace
+OVS_GATE_RESULTS = tests/ovs/gate-$(OVS_VERSION).txt
 check-ovs-gate: ovs.built
-	@$(OVS_AT) --name 'quick gate' ovs -- \
-	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS) $(OVS_GATE)'
+	@if test -e $(srcdir)/$(OVS_GATE_RESULTS); then \
+	    $(OVS_COMPARED) --name 'quick gate' -- sh -c '"$$@" | \
+	        $(OVS_COMPARE) --part --source \
+	            "$$($(OVS_PRISTINE) --id "$(OVS_SOURCE)")" \
+	            --pristine $(srcdir)/$(OVS_GATE_RESULTS)' - \
+	        $(OVS_RUN) check '$(OVS_JOBS) $(OVS_GATE)' $(OVS_MAKE_ARGS); \
+	else \
+	    $(OVS_AT) --name 'quick gate' ovs -- \
+	        $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS) $(OVS_GATE)'; \
+	fi
+ovs-results:
+	@file=`$(OVS_PRISTINE) --results=gate \
+	    --flags='$(OVS_JOBS) $(OVS_GATE)' $(OVS_PRISTINE_ARGS)` && \
+	    cp "$$file" $(srcdir)/$(OVS_GATE_RESULTS) && \
+	    echo '$(OVS_GATE_RESULTS) is written'
 
-# All 2,500 of them: the better part of an hour.
+# In every version of Open vSwitch that is supported.
+check-versions: all
+	@TALLY='$(PYTHON3) $(abs_top_srcdir)/build-aux/tally.py \
+	        --totals $(abs_builddir)/$(TOTALS) \
+	        --logs $(abs_builddir)/tests/logs' OVS_JOBS='$(OVS_JOBS)' \
+	    $(abs_top_srcdir)/tests/versions.sh $(abs_builddir) $(VERSIONS)
+
+# All 2,500 of them, on both trees: an hour or two.
 check-ovs: ovs.built
-	@$(OVS_AT) --name 'all of Open vSwitch' ovs -- \
-	    $(OVS_CHECK) TESTSUITEFLAGS='$(OVS_JOBS)'
+	@file=`$(OVS_PRISTINE) --results=all --flags='$(OVS_JOBS)' \
+	    $(OVS_PRISTINE_ARGS)` && \
+	    $(OVS_COMPARED) --name 'all of Open vSwitch' -- sh -c '"$$@" | \
+	        $(OVS_COMPARE) --pristine '"$$file" - \
+	        $(OVS_RUN) check '$(OVS_JOBS)' $(OVS_MAKE_ARGS)
+
+# Its system tests on the userspace datapath, on both trees; root, and a
+# network of their own.
+OVS_SYSTEM_FLAGS =
+check-ovs-system: ovs.built
+	@if test "`id -u`" != 0; then \
+	    exec $(OVS_COMPARED) --name 'system tests of Open vSwitch' \
+	        --skip 'not root: they make network namespaces'; \
+	fi; \
+	file=`$(OVS_PRISTINE) --results=system \
+	    --target=check-system-userspace --flags='$(OVS_SYSTEM_FLAGS)' \
+	    $(OVS_PRISTINE_ARGS)` && \
+	    $(OVS_COMPARED) --name 'system tests of Open vSwitch' -- sh -c \
+	        '"$$@" | $(OVS_COMPARE) --part --pristine '"$$file" - \
+	        $(OVS_RUN) check-system-userspace '$(OVS_SYSTEM_FLAGS)' \
+	        $(OVS_MAKE_ARGS)
 endif
 
 .PHONY: install-ovs uninstall-ovs clean-ovs check-inspect check-ovs-gate \
-	check-ovs
+	check-ovs check-ovs-system check-versions ovs-results

@@ -23,6 +23,16 @@
 #error "this version of Open vSwitch is not supported"
 #endif
 
+/* Labels for a switch over the actions of the datapath: those that came after
+ * 3.1, which the userspace datapath never runs. */
+#if OVSEXT_OVS_VERSION >= 30500
+#define OVSEXT_CASE_NEWER_ACTIONS                               \
+    case OVS_ACTION_ATTR_DEC_TTL:                               \
+    case OVS_ACTION_ATTR_PSAMPLE:
+#else
+#define OVSEXT_CASE_NEWER_ACTIONS
+#endif
+
 /* Puts a packet that stays back into the batch that is being walked by
  * DP_PACKET_BATCH_REFILL_FOR_EACH. */
 static inline void

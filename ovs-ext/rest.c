@@ -23,6 +23,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "ovs-ext/action-codec.h"
+#include "ovs-ext/ovs-compat.h"
 #include "ovs-ext/port-use.h"
 #include "packets.h"
 
@@ -180,6 +181,7 @@ survey_action(struct survey *survey, const struct nlattr *a, int depth)
     case OVS_ACTION_ATTR_DROP:
         break;
 
+    OVSEXT_CASE_NEWER_ACTIONS
     case OVS_ACTION_ATTR_UNSPEC:
     case OVS_ACTION_ATTR_USERSPACE:
     case OVS_ACTION_ATTR_SET:

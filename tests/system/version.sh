@@ -13,7 +13,7 @@
 # Mutation that makes it fail: leave one of the edits for a version out of
 # ovs-ext/integrate, such as that of compose_output_action__ (nothing is
 # inserted) or of do_xlate_actions (the explicit action does nothing).
-LIMIT=300
+LIMIT=900
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

@@ -559,6 +559,30 @@ ovsext_output_cancel(struct xlate_ctx *ctx, const struct ovsext_output *output)
     OVSEXT_SET_OBSERVED(ctx, output->observed);
 }
 
+/* True if no more than the reason for a drop was composed, as from Open
+ * vSwitch 4.0 on for a tunnel without a route. */
+static bool
+ovsext_only_drops(const struct ofpbuf *actions, size_t start)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    if (actions->size <= start) {
+        return false;
+    }
+    NL_ATTR_FOR_EACH (a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
+                      actions->size - start) {
+        const struct nlattr *in = nl_attr_get(a);
+
+        if (nl_attr_type(a) != OVS_ACTION_ATTR_CLONE
+            || nl_attr_get_size(a) < NLA_HDRLEN
+            || nl_attr_type(in) != OVS_ACTION_ATTR_DROP) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
 {
@@ -568,7 +592,16 @@ ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
     if (!output->inserted) {
         return;
     }
-    if (size == output->body) {
+    if (ovsext_only_drops(ctx->odp_actions, output->body)) {
+        char *actions = ctx->odp_actions->data;
+
+        /* The reason stays. */
+        memmove(actions + output->start, actions + output->body,
+                size - output->body);
+        nl_msg_reset_size(ctx->odp_actions,
+                          output->start + size - output->body);
+        OVSEXT_SET_OBSERVED(ctx, output->observed);
+    } else if (size == output->body) {
         /* No output after all, such as when a tunnel has no route. */
         ovsext_output_cancel(ctx, output);
     } else if (output->nested

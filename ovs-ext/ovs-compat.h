@@ -93,8 +93,16 @@ ovsext_has_offload(const struct dp_packet *packet)
             || dp_packet_l4_checksum_partial(packet)
             || dp_packet_tunnel(packet) || dp_packet_get_tso_segsz(packet));
 #elif OVSEXT_OVS_VERSION >= 30500
-    return (*dp_packet_ol_flags_ptr(packet)
-            & (DP_PACKET_OL_TX_ANY_CKSUM | DP_PACKET_OL_TX_TCP_SEG)) != 0;
+    /* That a checksum may be left to the output is said of every packet whose
+     * checksum is known to be good, too. */
+    return ((dp_packet_hwol_tx_ip_csum(packet)
+             && !dp_packet_ip_checksum_good(packet))
+            || (dp_packet_hwol_l4_mask(packet)
+                && !dp_packet_l4_checksum_good(packet))
+            || *dp_packet_ol_flags_ptr(packet)
+               & (DP_PACKET_OL_TX_OUTER_IP_CKSUM
+                  | DP_PACKET_OL_TX_OUTER_UDP_CKSUM
+                  | DP_PACKET_OL_TX_TCP_SEG));
 #else
     return (dp_packet_hwol_tx_l4_checksum(packet)
             || dp_packet_hwol_is_tso(packet));

@@ -11,6 +11,8 @@
 
 #include "flow/table-private.h"
 
+#define MANY 65536 /* Connections that no cache of a core holds. */
+
 void
 insp_plain_set_table(struct insp_plain_batch *b, struct insp_table *t)
 {
@@ -41,18 +43,41 @@ insp_plain_note6(const struct insp_plain_batch *b, struct insp_noted *noted,
     return true;
 }
 
+/* Of a chain: index + 1, or 0. */
+static inline uint32_t
+first(const struct insp_table *t, uint32_t hash)
+{
+    return (uint32_t) atomic_load_explicit(insp_bucket_of(t, hash),
+                                           memory_order_acquire);
+}
+
+static inline void
+prefetch(const struct insp_table *t, uint32_t at, unsigned int side)
+{
+    if (INSP_LIKELY(at)) {
+        const struct insp_conn *conn = &t->conns[at - 1];
+
+        INSP_PREFETCH(conn);
+        INSP_PREFETCH_WRITE(&conn->flow[side]);
+    }
+}
+
 void
 insp_plain_prefetch(const struct insp_table *t, const struct insp_noted *noted,
                     size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint32_t at = (uint32_t) INSP_READ(*insp_bucket_of(t, noted[i].hash));
+        prefetch(t, first(t, noted[i].hash), noted[i].side);
+    }
+    if (insp_pool_used(&t->pools[INSP_POOL_CONNS]) < MANY) {
+        return;
+    }
+    /* One in four is not the first of its chain. */
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = first(t, noted[i].hash);
 
-        if (INSP_LIKELY(at)) {
-            const struct insp_conn *conn = &t->conns[at - 1];
-
-            INSP_PREFETCH(conn);
-            INSP_PREFETCH_WRITE(&conn->flow[noted[i].side]);
+        if (at && t->conns[at - 1].hash != noted[i].hash) {
+            prefetch(t, INSP_READ(t->conns[at - 1].next), noted[i].side);
         }
     }
 }
@@ -71,8 +96,7 @@ static inline struct insp_conn *
 find(const struct insp_plain_batch *b, const struct insp_noted *p)
 {
     const struct insp_table *t = b->table;
-    uint32_t at = (uint32_t) atomic_load_explicit(insp_bucket_of(t, p->hash),
-                                                  memory_order_acquire);
+    uint32_t at = first(t, p->hash);
 
     for (unsigned int depth = 0; at && depth < INSP_CHAIN_MAX; depth++) {
         struct insp_conn *conn = &t->conns[at - 1];

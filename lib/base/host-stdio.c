@@ -77,9 +77,11 @@ stdio_random(void *aux INSP_UNUSED, void *bytes, size_t size)
 void
 insp_host_stdio(struct insp_host *host, enum insp_log_level level)
 {
-    host->aux = (void *) (uintptr_t) &levels[level];
-    host->log = stdio_log;
-    host->monotonic_ns = stdio_monotonic_ns;
-    host->wall_ns = stdio_wall_ns;
-    host->random = stdio_random;
+    *host = (struct insp_host) {
+        .aux = (void *) (uintptr_t) &levels[level],
+        .log = stdio_log,
+        .monotonic_ns = stdio_monotonic_ns,
+        .wall_ns = stdio_wall_ns,
+        .random = stdio_random,
+    };
 }

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, runs every test.  The last line is the
 # sum over all suites: "N passed, N failed, N skipped".
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds Open vSwitch with the extension and shows it at work, in a sandbox
 # that leaves nothing behind (build-aux/sandbox.sh draws it).
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 manual_pages = \
 	Documentation/ovs-inspect-actions.7 \
 	Documentation/ovs-inspect-appctl.8 \

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fail when columns.def, the database schema and its manual do not agree.
 
     check-columns.py [TOP]

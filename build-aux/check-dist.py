@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fail when a file of the tree is not in the distribution.
 
     check-dist.py SRCDIR FILE...

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Compares all C files with .clang-format; "--fix" rewrites them.
 set -e
 cd "$(dirname "$0")/.."

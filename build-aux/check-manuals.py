@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Hold the manual pages against the programs, and have them rendered.  TAP.
 
     check-manuals.py SRCDIR BUILDDIR

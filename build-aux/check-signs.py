@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fail when a door of the house has no sign.
 
 Every header of ours opens with a comment that has a title, a line of "=" as

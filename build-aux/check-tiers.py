@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Hold the table of Documentation/testing.md against what there is.
 
     check-tiers.py SRCDIR

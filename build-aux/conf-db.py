@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make a database of our tables alone, for ovsdb-doc of Open vSwitch.
 
     conf-db.py SCHEMA XML DIR

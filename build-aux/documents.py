@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The commands of the documents: find them, check them, hand them to a test.
 
     documents.py SRCDIR --check

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A service function for the quickstart, and a witness of what it marks.
 
     function.py forward IN OUT LOG COUNTS

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Write Documentation/records.md from lib/record/record.def and lib/app/*.def.
 
     gen-records.py SRCDIR            print it

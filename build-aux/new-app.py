@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make all that a reader of a new protocol needs, so that it compiles.
 
     build-aux/new-app.py READER WORD PORT[,PORT]... "TEXT"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The source of Open vSwitch as another Debian has it, unpacked and nothing
 # installed.
 

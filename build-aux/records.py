@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Read what a collector wrote, one JSON object a line.
 
     records.py sum FILE [--inspector N]

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs the tests of Debian packages, each through $TALLY.  They say themselves
 # what they need and skip when it is not there.  In: top_srcdir, TALLY,
 # OVSEXT_BUILD (a build directory; packages and roots are kept in there).

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs the tests of tests/system, each through $TALLY, as many at a time as
 # there are processors: each has namespaces and a switch of its own, and most of
 # its time is waiting.  Those that hold times or rates against each other run

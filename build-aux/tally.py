@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Run a program that holds tests, count them, and keep the sum.
 
     tally.py [OPTION]... SUITE [--name NAME] -- COMMAND [ARGUMENT]...

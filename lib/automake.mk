@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The inspector: no header of Open vSwitch, one block a room (see lib/LAYERS).
 noinst_LIBRARIES += lib/libinsp.a
 

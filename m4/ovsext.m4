@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What configure asks, one macro a question.
 
 # OVSEXT_OWN_BUILD_DIR

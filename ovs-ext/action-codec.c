@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the OpenFlow side keeps to the habits of the "ct" action: a
  * zone is a number or a subfield, and a subfield travels as an OXM header
  * with offset and width.  The datapath side is a netlink attribute whose

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works:
  *
  *     batch -> frames[32] -> insp_worker_run() -> verdicts[32]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a token bucket for each worker, which only that worker
  * touches; the frames are insp_refuse()'s.  The one to the source is the only
  * thing that the packet path ever takes from the heap, which is why there is a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * inspect/coverage: for each VM port, the bytes that its devices have carried

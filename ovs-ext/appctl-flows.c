@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * inspect/flows and inspect/flush: both are put to the engine's control

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * inspect/show, inspect/stats and inspect/uplinks: what the rows say, and

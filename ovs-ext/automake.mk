@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Open vSwitch with the extension.
 #
 # Its source is copied and extended in $(builddir)/ovs, where its own build

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a handle for each datapath, kept open between uses because
  * opening one looks at all of its ports.  An open handle is a reference, and
  * the userspace datapath must be freed by the main thread: that holds, from

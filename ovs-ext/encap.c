@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the tag goes in as any tag of Open vSwitch does, so that its
  * offsets of layers stay right.  The NSH frame is written here, because the
  * push_nsh() of Open vSwitch wants a packet without Ethernet header: a base

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The extension inside the build of Open vSwitch.
 #
 # Included at the end of its Makefile.am.  The caller of make gives, on the

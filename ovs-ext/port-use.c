@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: an array of counters by port number.  A port that goes is
  * counted before it does, so that no packet finds the old sum and the new
  * port; one that comes is counted as well, so that a datapath flow that was

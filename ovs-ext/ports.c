@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * A set of nodes keyed by the uuid of the row, and beside it the array that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: ports are looked up in the datapaths that can inspect, and
  * links are asked of the devices.  A probe is output by the datapath past all
  * flows, and comes back by the function's other port like any packet of it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * For each inspector all that its policy consists of is written down: number

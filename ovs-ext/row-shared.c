@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a pointer to the rows that are current, behind a mutex that
  * is held for as long as it takes to count a reference.  The last one who lets
  * go of them frees them, whichever thread that is. */

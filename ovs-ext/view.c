@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a view is three hash tables that are only read once they
  * have been published, so that readers need nothing but RCU.  Publishing
  * compares the new view with the one in force, member by member, because the

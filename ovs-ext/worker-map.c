@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the taken slots are the one bits of two words.  A thread
  * claims the lowest zero bit by compare-and-swap, keeps the number in a
  * thread-local variable, and leaves a pthread key behind whose destructor

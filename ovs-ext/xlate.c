@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: see the table in xlate.h.  "The VLAN of an end" is the tag of
  * the frame on the wire there, else the VLAN that its port gives to frames
  * without one. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Suites.  Each target runs one through build-aux/tally.py, which shows what
 # failed, says why anything was skipped, and adds its counts to
 # tests/totals, so that "make check" and check.sh end with one sum.
@@ -41,6 +42,8 @@ check-static:
 	    $(srcdir)/tests/ovs/test-compare.sh
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
+	@$(TALLY) static --name licence -- \
+	    $(PYTHON3) $(srcdir)/build-aux/check-licence.py $(srcdir)
 	@$(TALLY) static --name commit -- \
 	    sh -c 'cd $(srcdir) && $(PYTHON3) build-aux/check-commit.py'
 	@$(TALLY) static --name habits -- $(srcdir)/tests/static/habits.sh

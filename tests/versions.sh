@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The extension in each version of Open vSwitch that it supports: in the one
 # that is built already, and in those of other releases of Debian, which are
 # downloaded and built in folders of their own.  Nothing of these is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The probe has the library and nothing of Open vSwitch.
 bin_PROGRAMS += utilities/ovs-inspect-probe
 

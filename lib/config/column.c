@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * A switch over the kind, once for each direction.  Numbers, words and truth

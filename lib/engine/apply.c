@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Putting a configuration in force, on the control thread.
  *
  *     1. ports: identities go to the exporter before any record names them

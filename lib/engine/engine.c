@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine: its life, and what other threads ask of it. */
 
 #include "engine/engine.h"

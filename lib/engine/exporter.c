@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The exporter thread: one turn of the drain after another. */
 
 #include "engine/internal.h"

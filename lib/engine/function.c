@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Service functions, as the control thread has them.
  *
  * An object is made when a configuration first names a function, and freed a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Judging.
  *
  * A direction of a connection is judged once a version of the policy: what

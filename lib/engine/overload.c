@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Overload: what is done at depth PORTS, and what is told of the depth.
  *
  * At depth PORTS a packet is parsed and counted, and that is all: nothing is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ports: the identities that records may refer to, and how one ends.
  *
  *     attached  PORT record to the exporter, then part of the snapshot

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Probes: see probe.h.  Whoever sends notes when the first one went out that
  * has not come back; whoever gets one back clears that. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading: a packet's payload goes to the readers of its connection.
  *
  * It stands between counting and judging, so that what a packet tells is known

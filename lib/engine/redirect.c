@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redirecting.
  *
  *     judgement: slots 4, 6     legs: A, B      to A; in flight: [B], rest

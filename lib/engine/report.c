@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports: from the tables to the ring. */
 
 #include "engine/path.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests: what other threads ask of the control thread, which alone may
  * walk a table. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rules by number, for the control thread: connections remember the number of
  * the rule that judged them, and may be reported when that rule's policy has
  * long been replaced.  A number's name stays until the number is given to

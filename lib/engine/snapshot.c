@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshot: see engine/internal.h.
  *
  * Open addressing with linear probing at a load of at most one half, so a

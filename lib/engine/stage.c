@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Staging: a configuration on its way from the main to the control thread.
  *
  * Everything is copied into one allocation, laid out as

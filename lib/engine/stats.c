@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Counters: each worker has its own, summed by who asks.
  *
  * A worker adds a whole batch at once between two steps of a sequence

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine's threads, and who waits for them, have in common. */
 
 #include <pthread.h>

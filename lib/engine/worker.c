@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The packet path.
  *
  *     frames -> plain? ---------> hash --> (bucket, entry on their way) ->

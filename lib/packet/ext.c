@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: every extension header has at least eight bytes, of which the
  * first names the next header and the second tells the length, in one of
  * three units (8 bytes, 4 bytes for AH, fixed for the fragment header).  So

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: one line from the frame to the payload, each parser taking
  * its header from the same cursor and leaving it at the next one.
  *

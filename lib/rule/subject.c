@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: what a parsed packet says of itself, in the form that rules
  * look at.  Only what was read is taken: a frame that is too short for its
  * MACs has none, and what is neither IP nor ARP is something that no rule

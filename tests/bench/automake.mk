@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What inspection costs.  "make bench" measures, and takes minutes of a machine
 # that should have nothing else to do; "check-bench" counts instructions, which
 # are the same each time, and holds them against instructions.json.  README.md

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Counts the instructions that inspecting a packet takes, and holds them
 against what they were; speaks TAP.
 

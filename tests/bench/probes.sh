@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What inspecting a capture takes of a processor, for the probe and for other
 # programs that are installed here.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What inspection costs in the switch, as a ratio to plain forwarding.
 
 Started by switch.sh, which makes the host; --help there says the same.  One

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What inspection costs in the switch: a ratio to plain forwarding, beside what
 # the switch itself can do of that kind.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Traffic for switch.py: two capture files, one a direction, that a switch can
 read for ever.
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What a packet costs a PMD thread while the uplink is well, its collector is
 # killed, its spool fills a disk, or its collector comes back and takes what
 # waits: it should be the same, because the packet path never waits.

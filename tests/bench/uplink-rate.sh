@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # How many records a second go through one uplink, over TLS 1.3 on loopback, to
 # the collector: an exporter (uplink-rate.c) on one processor, the collector on
 # another one, if there are two.

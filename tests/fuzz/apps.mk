@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A fuzz target for each reader of lib/app/, all made of fuzz-app.c, which says
 # what their input is.  build-aux/new-app.py adds to this file.
 

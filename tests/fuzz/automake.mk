@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One program a parser.  With gcc, tests/fuzz/replay.c is the main() and runs
 # the corpus; "make fuzz" builds the same with clang's libFuzzer.
 fuzz_programs = \

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Run fuzz targets up to a number of executions, and remember how many.
 
     campaign.py --runs N [--add] --ledger FILE --guided DIR --fast DIR

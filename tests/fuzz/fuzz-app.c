@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: one reader of lib/app/ for each program (FUZZ_APP), through
  * the whole of what feeds it: dialog, stream, detection, events.  The input is
  * what two sides say:

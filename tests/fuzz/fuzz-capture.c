@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is a capture file.  What the probe's reader makes of
  * it must lie within its buffer, be no larger than it says, and end: with the
  * file or with a reason.  Each packet is given an Ethernet header, and all of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is what one end of an acknowledged uplink sends, a
  * stream of frames.  A frame that is understood must be written again as the
  * same bytes, but for what a reader may mend (a reason's text) or must not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is what a sensor sends after its handshake, as the
  * collector gets it: a stream of IPFIX messages, or lines of JSON when it
  * begins with '{'.  Every record that is understood must make a valid line of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the first byte says what the rest is.  'i': operations on a
  * set of numbers, which is compared with an array of flags.  Anything else: a
  * file of the collector's journal, as a crash, a disk or somebody's hand has

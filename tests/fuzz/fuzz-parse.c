@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is a frame, behind two bytes that say how much
  * longer than the captured bytes it was on the wire.  It is parsed, the
  * promises of packet/packet.h are checked on the result, and what is a packet

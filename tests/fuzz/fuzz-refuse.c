@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is a frame, behind two bytes that are ignored, so
  * that seeds are those of fuzz-parse.  It is parsed and refused to both ends;
  * whatever comes out must parse again as a whole RST or ICMP error, between

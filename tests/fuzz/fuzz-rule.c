@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the first byte says what the input is.
  *
  * 't', 's', 'a': the text of a term, of a service, of an address.  What is

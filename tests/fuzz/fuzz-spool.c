@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is a segment file of the spool, behind one byte:
  * when that is odd, checksums are made right first, so that what they guard
  * is reached as well; when its second bit is set, the beginning is also a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: the input is a token file, or, after a zero, the extension of
  * a ClientHello that offers some, which is matched with a file of two.
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the seed inputs of the fuzz targets of databases, message brokers and
 tunnels: tests/fuzz/corpus/app-*.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of fuzz-journal: files of the collector's journal, whole
 and damaged, and operations on sets of numbers."""
 

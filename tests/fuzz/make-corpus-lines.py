@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the seed inputs of the fuzz targets of SMTP, FTP, POP3, IMAP, Telnet,
 XMPP and SOCKS: tests/fuzz/corpus/app-*.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Write the seeds of tests/fuzz/corpus/app-tls, app-dtls and app-quic.
 
     make-corpus-tls.py [FOLDER]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of fuzz-token: token files, and ways in which they can be
 wrong, and the extension of a ClientHello that offers tokens."""
 

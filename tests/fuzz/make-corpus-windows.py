@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Write the seeds of the readers of SMB, DCE/RPC, RDP, Kerberos, LDAP and NFS.
 
     make-corpus-windows.py [FOLDER]         seeds, below tests/fuzz/corpus

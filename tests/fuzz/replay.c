@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: gives a fuzz target every file that is named on the command
  * line, and every file of the folders that are, each in an allocation of its
  * exact size so that a sanitizer sees a read past the end.  The name is

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Open vSwitch's testsuite with the extension and without, test by test.
 
     compare.py --pristine RESULTS --differences FILE [OPTION]... < OUTPUT

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Open vSwitch without the extension, built with the same options, for what
 # its tests come to.  One tree for each source and set of options, built once.
 

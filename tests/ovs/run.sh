@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # One run of a testsuite of Open vSwitch in a tree that is built.
 #
 #     run.sh TREE TARGET FLAGS [ARGUMENT OF MAKE]...

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # compare.py on small testsuites: what it must not overlook.
 #
 # Mutations that make it fail: take the first verdict of a test that is run

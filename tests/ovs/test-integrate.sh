@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What becomes of a source of Open vSwitch that the extension does not fit.
 #
 #     test-integrate.sh SOURCE [--configure]

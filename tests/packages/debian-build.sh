@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Debian packages out of "make dist": they build from the tarball alone, lintian
 # has nothing to say, a second build gives the same bytes, and what is said
 # about versions, confinement and folders agrees.

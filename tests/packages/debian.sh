@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The packages on a Debian 12 that runs its own Open vSwitch with bridges,
 # flows and two VMs: installed, restarted, upgraded, downgraded, removed,
 # purged.  What the operator had is there after each step, and traffic that a

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Inside the root of a test, as root: two VMs on Debian's Open vSwitch.
 #
 #     a 10.9.0.1 ---- br0 (netdev) ---- b 10.9.0.2

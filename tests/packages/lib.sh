@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # For tests/packages/debian*.sh: TAP, packages, and a Debian 12 of its own.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Numbered datagrams to three ports, and how many came.
 
     traffic.py send ADDRESS SECONDS PORT...

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds what ovs-inspect-probe says of captures against what tshark says.
 
     agree.py [--probe=FILE] [--list] [--cache=FOLDER] [NAME]...

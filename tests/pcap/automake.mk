@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the probe says of captures: golden files, and whatever PCAPS names.
 EXTRA_DIST += \
 	tests/pcap

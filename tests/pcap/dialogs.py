@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the captures of readers: what two sides say in tests/fuzz/corpus, in
 packets.
 

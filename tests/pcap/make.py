@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the captures of the golden tests: tests/pcap/NAME/input.pcap.
 
     make.py [DIRECTORY]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What captures are made of: headers, packets of a connection, a file.
 
 Used by make.py and dialogs.py; the same bytes each time.

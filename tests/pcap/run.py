@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs ovs-inspect-probe over captures and holds its records against what
 they were; speaks TAP.
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Atomicity: the slots of two functions are exchanged in one transaction, again
 # and again, under load.  Every packet goes through both functions, once each,
 # in the order of one version: f then g, or g then f.

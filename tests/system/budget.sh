@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The uplink stays within 1 % of what is inspected, over every 60 s, with
 # traffic whose metadata would be several times that: connections for one small
 # web page each, as fast as two processes can.

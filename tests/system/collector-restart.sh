@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The collector is killed and comes back: forwarding does not notice, the
 # uplink says why it is not connected, and records flow again within 2 s.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The collector by itself: who may send, in which words others are refused,
 # and that every record that is sent stands in the file, once and whole.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Completion of command lines: what bash is given for lines that end in the
 # middle of something, with the programs, a database and Open vSwitch's own
 # completion there.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Conservation: no packet and no byte is lost or counted twice between the
 # flows, the inspectors, the records and the collector, whatever the traffic.
 #

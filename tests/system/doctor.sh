@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # ovs-inspectctl doctor finds what is wrong, and says what to do.
 #
 # An installation in order first: nothing but notes, exit status 0.  Then one

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Every command of the documents: build-aux/documents.py finds them, this runs
 # them as they stand, document by document, on a host that has what they name.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # ./quickstart.sh --dpdk --once: every sum holds on DPDK, too, and this host's
 # huge pages are given back; also after kill -9 with --clean.  Runs outside of
 # any sandbox.

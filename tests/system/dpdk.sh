@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # DPDK: packets of vhost-user ports and of DPDK devices are inspected by a PMD
 # thread, and every sum is as exact as elsewhere.
 #

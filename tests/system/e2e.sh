@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A packet end to end: between two VMs, under NORMAL, with nothing switched on
 # but the inspector's row; out comes a record at the collector, over TLS.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Slot 2, the firewall, as two VMs see it.
 #
 #      a           b           c           VMs 1, 2, 3: 10.0.0.N, fd00::N

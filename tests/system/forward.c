@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a service function: what comes in by one of its two interfaces
  * goes out by the other, whole and in order; with one interface it goes back.
  *

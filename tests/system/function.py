@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A service function for the system tests, good or bad.
 
     function.py [OPTION]... IFACE [IFACE]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # For the tests of service functions, after lib.sh: a bridge, VMs that say
 # nothing by themselves, functions.

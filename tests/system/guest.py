@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Run a command in a guest, over its serial line.
 
     guest.py SOCKET SECONDS COMMAND

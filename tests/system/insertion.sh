@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Automatic insertion: each packet between two VMs is inspected exactly once,
 # whatever the flows, the ports and the bridges in between are.
 #

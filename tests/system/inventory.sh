@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Services that VMs offer, seen in passing, and names that DHCP gives.
 #
 #      a           b           c                  d

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What we write is IPFIX to programs that others wrote: tshark and libfixbuf's
 # ipfixDump read a file of our messages, and find in it what we put there.
 # And Documentation/records.md is what record.def says.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: writes the IPFIX messages, or the JSON lines, of a few records
  * that are known in advance, as an uplink would send them.  Tests give them to
  * receivers that others wrote, to the collector, and to the fuzzer.

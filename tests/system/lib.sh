@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # For tests/system/*.sh: a sandbox (build-aux/sandbox.sh) and TAP.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # On, off, again; ports and processes that come and go; rows that are wrong.
 # Each fault stands in one row's status:error, and nothing else breaks.
 #

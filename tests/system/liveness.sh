@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A function that dies: what it does to packets, how soon, and what its row
 # says; and that it is up again without any command when it is back.
 #

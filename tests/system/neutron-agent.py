@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Neutron's Open vSwitch agent, without its server.
 
     neutron-agent.py DIRECTORY DATABASE BRIDGE PORT-JSON...

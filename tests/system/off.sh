@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # enabled=false switches an inspector off at once and leaves no trace; what
 # memory one needs is known before it is taken.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What OpenStack and libvirt write, and who programs their bridges.
 #
 #   facts       external_ids of os-vif, of libvirt, of both; infrastructure;

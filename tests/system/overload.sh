@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The worst traffic: frames of 64 bytes, every one a new connection.  Inspection
 # takes more than its budget, goes down in steps and comes back by itself;
 # every sum stays exact, nothing that a rule drops gets through, and what was

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A sensor that was written from Documentation/uplink.md alone.
 
     peer.py HOST:PORT --ca FILE --cert FILE --key FILE [OPTION]...

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A policy of 10,000 rules (prefixes, a set of 100,000 addresses, ranges of
 # ports, identities) in one transaction, while a flow runs: it is in force
 # soon, and nothing else happens.

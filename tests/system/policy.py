@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Rules by the thousand, as one transaction.
 
     policy.py load SOCKET INSPECTOR RULES ADDRESSES

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What VMs say to each other is read: records of protocols at the collector,
 # and rules that look at what was read.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # ./quickstart.sh --once: every sum holds, and afterwards nothing is left: no
 # namespace, no process, no file; also after SIGINT, and after kill -9 with
 # --clean.  Runs outside of any sandbox.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Two tenants with equal addresses through one function, and what a function
 # may and may not change.
 #

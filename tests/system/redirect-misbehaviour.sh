@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Functions that do what they must not: nothing breaks out of the slot.
 #
 #      a   b   c                     VMs 1, 2, 3

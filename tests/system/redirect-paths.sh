@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Redirect, whatever lies between the two ends: a packet that went through a
 # function goes on by VLANs, patch ports, bonds, tunnels and connection
 # tracking as if it had not, and mirrors and samples see it once.

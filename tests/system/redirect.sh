@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Redirect: packets that a rule names go through a function and on to where
 # they were about to be output, once; all others go past it.
 #

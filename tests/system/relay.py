@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A way between two ends that a test can spoil: what a NAT does to a port,
 and what a network does to a connection.
 

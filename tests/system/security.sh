@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Who may talk to whom, and what is said when they may not.
 #
 #   CA "site": collector, sensor host-1      CA "other": stranger

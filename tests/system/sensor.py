@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A sensor, or what calls itself one, for tests of the collector.
 
     sensor.py HOST:PORT --ca FILE [--cert FILE --key FILE] [OPTION]...

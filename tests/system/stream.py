@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Two VMs behind dummy ports: sends random traffic through their streams.
 
     stream.py SOCKET1 SOCKET2 SEED PACKETS [flood]

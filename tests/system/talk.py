@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Connections that a firewall meets, from both ends.
 
     talk.py connect HOST PORT [SECONDS]     TCP

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Who it was: equal addresses of two tenants, and an address that moves.
 #
 #   VLAN 10: a1 10.0.0.1, b1 10.0.0.2      VLAN 20: a2 10.0.0.1, b2 10.0.0.2

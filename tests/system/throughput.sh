@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Packets by the million over 1,000 connections, in both directions, through
 # one function: none is lost, none comes twice, and those of a connection keep
 # their order.

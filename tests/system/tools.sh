@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Every command of ovs-inspectctl that changes rules, functions and sets or
 # looks at them, used rightly and wrongly: what it says, how it exits, and
 # what is in the database afterwards.

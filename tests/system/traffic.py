@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Traffic that no ordinary client makes, for the system tests.
 
     traffic.py serve PORT [ADDRESS]     echo by TCP and UDP until killed

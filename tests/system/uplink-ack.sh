@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The collector is killed with -9 again and again, at random moments, while
 # two sensors send: ovs-vswitchd, and one that was written from
 # Documentation/uplink.md.  No acknowledged record is missing, none stands

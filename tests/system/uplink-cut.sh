@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What a network, a disk and a clock do to an uplink: cut, slow, half open;
 # full at the collector, full at the sensor's spool; stepped; and in the end
 # ovs-vswitchd is killed with -9.  Nothing that was acknowledged is missing,

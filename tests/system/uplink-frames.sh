@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The collector and a sensor that was written from Documentation/uplink.md:
 # what is acknowledged is in the journal and in the output, once, whatever is
 # sent twice, out of order, lost, or wrong.

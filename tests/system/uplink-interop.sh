@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Receivers that others wrote, over TLS, from a running ovs-vswitchd:
 #
 #   VM a -- br0 -- VM b    inspector --ipfix, TLS--> stunnel --> ipfixDump

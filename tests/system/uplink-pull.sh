@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Pull mode through a NAT: the collector dials two sensors behind one address,
 # and they stay two; who answers is known by its certificate, never by where
 # it is.

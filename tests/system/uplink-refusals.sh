@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Whoever is not who he should be, in each of the ways: ovs-vswitchd and the
 # collector refuse, and both say why in a sentence, the one in status:last_error
 # and the other in its log.

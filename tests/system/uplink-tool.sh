@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Uplinks by ovs-inspectctl alone: a token, add-uplink, uplink-test that says
 # what it meets and what is wrong, uplinks, del-uplink.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Whatever version of Open vSwitch is around it: packets are inspected by an
 # explicit action and by insertion, dropped by a rule, answered, redirected
 # through a function with each kind of mark, and end as records.

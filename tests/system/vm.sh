@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Two guests that are real: QEMU, Debian's kernel, virtio.
 #
 #     guest a (QEMU) --- virtio-net --- tap a --- br-int --- tap b --- guest b

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: sends numbered packets over many connections between two ends
  * and says what became of each: that none is lost, none comes twice, and that
  * those of a connection keep their order.

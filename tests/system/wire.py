@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Frames with a number each, and who has seen them.
 
     wire.py send IFACE FROM TO [KEY=VALUE]...

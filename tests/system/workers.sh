@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Workers: several PMD threads inspect the same connections, threads come and
 # go, ports too, and every sum stays exact.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # CUnit, one program a room, each from the one .c file of its name.
 UNIT_LIBS = lib/libinsp.a $(OPENSSL_LIBS) $(UNWIND_LIBS) $(CUNIT_LIBS) -lm
 LDADD = $(UNIT_LIBS)

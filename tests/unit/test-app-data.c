@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of databases and message brokers make of bytes. */
 
 #include "talk.h"

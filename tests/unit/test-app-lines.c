@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of protocols that speak in lines of text, and those of
  * Telnet and SOCKS, make of bytes; and what follows when TLS or another
  * protocol begins behind them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of DNS, mDNS, LLMNR, DHCP, NTP, SNMP, syslog and SIP make
  * of bytes.  The dialogs are those of tests/fuzz/make-corpus-names.py; what
  * they say was looked at with tshark as well.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of TLS, DTLS and QUIC make of bytes.
  *
  * The handshakes are real ones (hellos.h); those of DTLS are the same in

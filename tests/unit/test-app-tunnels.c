@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of tunnels, and what is known by its first words make of
  * bytes. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of HTTP/1, HTTP/2 and SSH make of bytes.
  *
  * Latencies are those of talk.h: a call of it is a millisecond.  Header blocks

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: dialogs of SMB, DCE/RPC, Kerberos, LDAP, RDP and NFS, and the
  * whole text of the events that come of each, however it is cut into segments.
  * The same dialogs, cut short, with bytes turned over and said to the other

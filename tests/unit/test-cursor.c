@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: each cursor is read over a buffer of its exact size, so that
  * the address sanitizer sees a byte too far; "sticky failure" is tested for
  * every kind of read by asking it for one byte more than there is. */

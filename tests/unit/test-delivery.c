@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/uplink*.c, unacknowledged.c: to a collector that acknowledges, no
  * record is lost on the way and none counts twice, whatever becomes of
  * connections, collectors, disks and the process. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Dialogs: lent, given back, shared by workers; names that DNS has told.
  * Mutations that make it fail: leave the dialog busy after reading; do not
  * look whose a dialog is after getting hold of it; keep a name for another

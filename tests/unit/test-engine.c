@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engine: packet path, configuration, identities, verdicts, sums.
  *
  * Each test names the change that must make it fail ("Mutation"). */

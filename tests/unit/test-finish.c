@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/record/finish.c and what it is made of: fingerprints, certificates, and
  * values that are in order whatever a reader has put there. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flights: what is sent comes back with its own context, once, or is given up
  * after its time, and every packet is in exactly one place.  One thread; the
  * races are stress-flight's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Services that were seen to answer, and names that DHCP gives to addresses.
  * Mutations that make it fail: take a refused connection for an answered one;
  * let one port's services push out another's; tell every change at once;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/ipfix.c, ipfix-read.c and directory.c: what is written is RFC
  * 7011 and comes back as it was; what a stranger writes does no harm. */
 

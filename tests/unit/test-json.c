@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/json.c and json-check.c: lines with EVE's names, valid JSON
  * whatever the bytes. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Judging, by the whole engine: which direction slot 2 looks at, what a new
  * version does to live connections, what holds without a connection.  What
  * the rules themselves say is test-rule.c's.

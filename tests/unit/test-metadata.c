@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How much metadata is sent: when a step is taken and taken back, and that
  * sums over aggregates are exact.  Mutations that make it fail: count a
  * connection twice in add(); match a sum that has been taken; judge by the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How deep is inspected: when a worker steps down and comes back, and what
  * holds at each depth: sums are exact, and no drop becomes an allow.
  *

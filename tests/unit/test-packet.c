@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: frames are built header by header (frames.h), parsed from an
  * allocation of their exact size, so that the address sanitizer sees a byte
  * too far, and compared field by field.  Every fact that the parser can tell

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The short way of plain packets (packet/plain.h, flow/plain.h) leads where
  * the long way leads.
  *

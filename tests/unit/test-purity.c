@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The packet path makes no system call, takes no lock, allocates nothing.
  *
  * A thread of its own runs batches under a seccomp filter that turns every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/record: Community ID, words, and that record.def keeps its own rules. */
 
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redirecting, by the whole engine: trips through functions, what becomes of
  * packets when one is down, versions, probes.  How flights are kept is
  * test-flight.c's.

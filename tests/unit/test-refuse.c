@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Refusals: what each end of a refused connection is told, byte by byte where
  * a number decides whether it believes it, and who is never told anything.
  *

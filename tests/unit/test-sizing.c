@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: Documentation/sizing.md has what an inspector takes as a table;
  * here each of its rows is made from the functions that say how much memory is
  * about to be taken, and must stand there, letter by letter.  Then the memory

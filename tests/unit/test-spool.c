@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/spool*.c and watermark.c: what is appended comes back as it was,
  * once, in order, whatever happens to the process and the disk; and every
  * record is in one sum.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Streams: segments in any order, overlapping with other bytes, against a
  * plain model that keeps for each place the byte that came first.  Mutations
  * that make it fail: let the last byte win in fill(); forget absorb() when the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/tls*.c: what must be refused is refused by one end or by both,
  * and both can say why: each sentence is compared.  Where the other end is not
  * to be trusted to be ours (somebody in between, an old or careless program),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/tls*.c: what is good, and what is done with files.  What is not
  * good is in test-tls-refused.c. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: token files as operators write them, good and bad, each with
  * the sentence that says what is wrong; and that no secret is ever in one. */
 

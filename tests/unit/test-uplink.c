@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lib/export/drain.c, uplink*.c, tls.c: one way out, to a receiver that does
  * not acknowledge (test-delivery.c has one that does). */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: insp_tls_context_renew() compares the files and decides; here
  * is when, and what the log says. */
 

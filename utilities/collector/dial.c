@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: one automaton a --connect.  Each has a TLS context of its own,
  * because with tokens a client must say whose token it uses.  A host name is
  * not compared with the certificate, a sensor is behind whatever NAT or proxy

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a socket an option, one TLS context for all.  Whoever is too
  * many is let go before a byte is read. */
 

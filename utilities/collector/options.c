@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: getopt_long(), with the families of options that all daemons
  * of Open vSwitch have; what cannot be together is said at the end. */
 

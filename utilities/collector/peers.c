@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a list, of which another one is first each turn, so that all
  * get their share of the sink's room.  When there are too many strangers, the
  * one that has been here longest goes: a crowd of silent ones does not keep

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: a table by name that only grows.  The names are those of
  * sensors that have proved who they are. */
 

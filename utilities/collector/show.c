@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works: one function a part, twice, as JSON and as text.  What a
  * sensor calls itself is printed so that no terminal obeys it. */
 

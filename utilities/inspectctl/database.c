@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * One connection, one transaction at a time.  A change raises next_cfg of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * Three things are held against each other: the database's schema, the

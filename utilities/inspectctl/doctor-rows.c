@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * The rows' own words: ovs-vswitchd has judged each of them already, and what

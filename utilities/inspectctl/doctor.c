@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * Every examination looks at one thing as it is and adds findings; nothing is

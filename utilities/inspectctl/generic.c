@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * Open vSwitch's generic database commands, which its db-ctl-base.c knows how

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * To a collector that acknowledges we say HELLO, as an uplink of a name of

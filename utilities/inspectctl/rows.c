@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * What there is: rows by name, their status, and the lists of rules and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * Address sets are nobody's: rules name them ("set:NAME").  So a change

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How it works
  *
  * uplink-test does from here what ovs-vswitchd does with the row: the same

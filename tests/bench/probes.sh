@@ -28,7 +28,7 @@ for arg; do
     --reader=*) reader=${arg#*=} ;;
     --rounds=*) rounds=${arg#*=} ;;
     --copies=*) copies=${arg#*=} ;;
-    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit ;;
+    -h | --help) sed -n '3,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit ;;
     -*) echo "probes.sh: $arg: no such option" >&2; exit 2 ;;
     *) capture=$arg ;;
     esac

@@ -27,7 +27,7 @@ for arg; do
     --records=*) records=${arg#*=} ;;
     --rounds=*) rounds=${arg#*=} ;;
     --format=*) format=${arg#*=} ;;
-    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit ;;
+    -h | --help) sed -n '3,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit ;;
     *) echo "uplink-rate.sh: $arg: no such option" >&2; exit 2 ;;
     esac
 done

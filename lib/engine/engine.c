@@ -321,7 +321,11 @@ insp_engine_destroy(struct insp_engine *engine, int timeout_ms)
     insp_snapshot_destroy(atomic_load(&engine->snapshot));
     insp_functions_destroy(engine);
     for (size_t i = 0; engine->inspectors && i < INSP_MAX_INSPECTORS; i++) {
-        insp_aggregates_uninit(&engine->inspectors[i].aggregates);
+        struct insp_inspector *inspector = &engine->inspectors[i];
+
+        insp_aggregates_uninit(&inspector->aggregates);
+        insp_inventory_destroy(inspector->inventory);
+        insp_leases_destroy(inspector->leases);
     }
     free(engine->rules);
     free(engine->ports);

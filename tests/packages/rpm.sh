@@ -119,7 +119,8 @@ check "all units of the switch find it" drop_ins
 check "the collector" has ovs-inspect-collector \
     /usr/bin/ovs-inspect-collector /usr/lib/sysusers.d/ovs-inspect-collector.conf
 check "manual pages" has ovs-inspect-tools \
-    '/usr/share/man/man8/ovs-inspectctl\.8\.gz'
+    '/usr/share/man/man8/ovs-inspectctl\.8\.gz' \
+    '/usr/share/man/man5/ovs-inspect\.conf\.db\.5\.gz'
 is "files that an operator edits" \
     "$(rpm -qpc "${binary[@]}" | sort | tr '\n' ' ')" \
     "/etc/logrotate.d/ovs-inspect-collector /etc/profile.d/ovs-ext.sh \

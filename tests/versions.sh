@@ -8,7 +8,7 @@
 #     tests/versions.sh BUILD [SUITE]...
 #
 # BUILD is a build directory whose "make install" has been run; SUITE a release
-# of Debian (default: trixie sid), or "-" for BUILD itself only.  For each:
+# of Debian, or "-" for BUILD itself (default: - trixie sid).  For each:
 # warnings are errors in the build, switches over Open vSwitch's enumerations
 # included; our cases in its testsuite; sources that do not fit are refused;
 # and tests/system with real packets.

@@ -113,8 +113,8 @@ $(utilities_ovs_inspect_collector_OBJECTS) \
 $(utilities_ovs_inspectctl_OBJECTS): | ovs.built
 endif
 
-# Running the collector as a service, and a switch between versions: for both
-# kinds of packages.
+# Running the collector as a service: for both kinds of packages.  AppArmor,
+# and a switch between versions: for those of Debian.
 EXTRA_DIST += \
 	utilities/apparmor/ovs-inspect-collector \
 	utilities/switch/ovs-inspect-switch \

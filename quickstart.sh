@@ -28,8 +28,8 @@ usage() {
 quickstart.sh: see Open vSwitch inspect the traffic between three VMs
 usage: ./quickstart.sh [OPTION]...
 
-Installs what is missing (Debian packages), builds Open vSwitch 3.1.0 with the
-inspect action, and runs both in a sandbox: private network namespaces, a
+Installs what is missing (Debian packages), builds Debian's Open vSwitch with
+the inspect action, and runs both in a sandbox: private network namespaces, a
 private run directory, a PKI made on the spot.  Nothing of this host's
 network or Open vSwitch is touched.  Ctrl-C ends the live view with a
 summary; once more ends all at once.

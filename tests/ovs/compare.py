@@ -84,7 +84,8 @@ def save(args):
     if not results:
         raise Fault('the testsuite has run no test')
     with open(args.save + '.new', 'w') as f:
-        f.write('# What the tests of Open vSwitch come to without the '
+        f.write('# SPDX-License-' 'Identifier: Apache-2.0\n'
+                '# What the tests of Open vSwitch come to without the '
                 'extension; written by\n# compare.py, and not by hand.\n')
         if args.source:
             f.write(f'source {args.source}\n')

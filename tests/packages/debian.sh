@@ -7,8 +7,8 @@
 #
 # Mutations that make it fail: no "without-inspect" in prerm (the flows are
 # lost with the next restart); no diversion of the schema (the database is
-# converted back); no drop-in (packages pass after "systemctl restart"); RESTART=yes as default (another ovs-vswitchd after the
-# installation).
+# converted back); no drop-in (packets pass after "systemctl restart");
+# RESTART=yes as default (another ovs-vswitchd after the installation).
 . "$(dirname "$0")/lib.sh"
 
 export LIMIT=2400

@@ -61,10 +61,10 @@ usage(const struct collector_options *o)
     daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
-           "  --unixctl=SOCKET            override default control socket "
-           "name\n"
-           "  -h, --help                  display this help message\n"
-           "  -V, --version               display version information\n");
+           "  --unixctl=SOCKET            where ovs-appctl finds the "
+           "collector\n"
+           "  -h, --help                  this text\n"
+           "  -V, --version               which release this is\n");
     exit(EXIT_SUCCESS);
 }
 

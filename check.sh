@@ -40,9 +40,10 @@ Suites (those up to "system" unless some are named):
   agreement captures of others, if there are any, held against tshark
   fuzzing   each fuzz target once more, for FUZZ_NIGHTLY executions (default
             a million; hours)
-  packages  Debian packages: built twice, installed, upgraded and removed on a
-            Debian 12 of their own (root; its first run builds Open vSwitch
-            once more and downloads that Debian)
+  packages  the tarball, RPM packages, and Debian packages: built twice,
+            installed, upgraded and removed on a Debian 12 of their own (root;
+            its first run builds Open vSwitch three times more and downloads
+            that Debian)
   versions  the extension in Open vSwitch 3.1, and in 3.5 and 4.0 as Debian
             trixie and sid have them, which are downloaded and built: inspect
             and part of system in each (root, network; half an hour, with

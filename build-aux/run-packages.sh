@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs the tests of Debian packages, each through $TALLY.  They say themselves
-# what they need and skip when it is not there.  In: top_srcdir, TALLY,
-# OVSEXT_BUILD (a build directory; packages and roots are kept in there).
+# Runs the tests of packages and of the tarball, each through $TALLY.  They say
+# themselves what they need and skip when it is not there.  In: top_srcdir,
+# TALLY, OVSEXT_BUILD (a build directory; packages and roots are kept in there).
 status=0
-# shellcheck disable=SC2154
-for t in "$top_srcdir"/tests/packages/debian*.sh; do
-    # shellcheck disable=SC2086
-    $TALLY packages --timeout 3600 -- "$t" || status=1
+for t in tarball debian-build debian rpm; do
+    # shellcheck disable=SC2086,SC2154
+    $TALLY packages --timeout 3600 -- "$top_srcdir/tests/packages/$t.sh" ||
+        status=1
 done
 exit $status

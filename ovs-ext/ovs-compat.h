@@ -3,8 +3,9 @@
  * ==========
  *
  * What differs between the versions of Open vSwitch that the extension
- * builds with.  The only file with an #if on OVSEXT_OVS_VERSION, which the
- * integration defines (30100 for 3.1).
+ * builds with.  With its likes of the programs (utilities/NAME/ovs-compat.h)
+ * the only file with an #if on OVSEXT_OVS_VERSION, which the integration
+ * defines (30100 for 3.1).
  *
  * Above:    ovs-ext/.              Below:  libopenvswitch.
  * Threads:  no state.

@@ -61,6 +61,7 @@ utilities_ovs_inspect_collector_SOURCES = \
 	utilities/collector/options.h \
 	utilities/collector/output.c \
 	utilities/collector/output.h \
+	utilities/collector/ovs-compat.h \
 	utilities/collector/peer-frames.c \
 	utilities/collector/peer-private.h \
 	utilities/collector/peer-records.c \
@@ -95,6 +96,7 @@ utilities_ovs_inspectctl_SOURCES = \
 	utilities/inspectctl/inspectctl.h \
 	utilities/inspectctl/main.c \
 	utilities/inspectctl/member.c \
+	utilities/inspectctl/ovs-compat.h \
 	utilities/inspectctl/rows.c \
 	utilities/inspectctl/rules.c \
 	utilities/inspectctl/sets.c \

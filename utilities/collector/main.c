@@ -24,6 +24,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "options.h"
+#include "ovs-compat.h"
 #include "peers.h"
 #include "show.h"
 #include "timeval.h"
@@ -234,7 +235,7 @@ main(int argc, char *argv[])
         }
     }
 
-    daemonize_start(false);
+    detach();
     open_journal();
     open_copy();
     fatal_signal_add_hook(save, NULL, NULL, true);

@@ -36,6 +36,7 @@
 #include "block.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-compat.h"
 #include "timeval.h"
 #include "util.h"
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "export/json-check.h"
+#include "ovs-compat.h"
 #include "peer-private.h"
 #include "timeval.h"
 #include "util.h"

@@ -24,6 +24,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-compat.h"
 #include "peer-private.h"
 #include "timeval.h"
 #include "util.h"

@@ -14,6 +14,7 @@
 #include "dirs.h"
 #include "inspectctl.h"
 #include "jsonrpc.h"
+#include "ovs-compat.h"
 #include "unixctl.h"
 #include "util.h"
 
@@ -86,8 +87,8 @@ try_to_ask(const char *command, const struct svec *args, char **error)
         free(path);
         return NULL;
     }
-    retval = unixctl_client_transact(client, command, args->n, args->names,
-                                     &result, &refused);
+    retval = transact(client, command, args->n, args->names, &result,
+                      &refused);
     if (retval) {
         *error = xasprintf("%s: ovs-vswitchd did not answer (%s)", path,
                            ovs_retval_to_string(retval));

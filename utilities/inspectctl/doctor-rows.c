@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "inspectctl.h"
+#include "ovs-compat.h"
 #include "smap.h"
 #include "util.h"
 
@@ -295,14 +296,14 @@ examine_coverage(void)
     if (!ports) {
         return;
     }
-    for (size_t i = 0; i < ports->array.n; i++) {
-        const struct json *port = ports->array.elems[i];
+    for (size_t i = 0; i < list_size(ports); i++) {
+        const struct json *port = list_at(ports, i);
 
         if (strcmp(json_text_of(port, "state"), "protected")) {
             add_port(&groups, port);
         }
     }
-    if (!ports->array.n && ovsrec_inspector_first(the_idl)) {
+    if (!list_size(ports) && ovsrec_inspector_first(the_idl)) {
         finding(SEVERITY_WARNING, "coverage", "",
                 "Nova and libvirt write external_ids:vm-uuid or vm-id; for "
                 "ports of your own set it, or list them: ovs-vsctl set "

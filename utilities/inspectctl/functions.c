@@ -17,6 +17,7 @@
 
 #include "inspectctl.h"
 #include "openvswitch/json.h"
+#include "ovs-compat.h"
 #include "util.h"
 
 static const struct ovsrec_inspect_function *
@@ -213,8 +214,8 @@ compare_functions(const void *a_, const void *b_)
 static const struct json *
 find_live(const struct json *answer, const char *name)
 {
-    for (size_t i = 0; answer && i < json_array(answer)->n; i++) {
-        const struct json *one = json_array(answer)->elems[i];
+    for (size_t i = 0; answer && i < list_size(answer); i++) {
+        const struct json *one = list_at(answer, i);
 
         if (!strcmp(json_text_of(one, "name"), name)) {
             return one;

@@ -13,6 +13,7 @@
 
 #include "inspectctl.h"
 #include "openvswitch/json.h"
+#include "ovs-compat.h"
 #include "ovsdb-data.h"
 #include "util.h"
 
@@ -123,8 +124,8 @@ find_answer(const struct json *answer, const char *inspector)
     const struct json *list = answer ? json_list_of(answer, "inspectors")
                                      : NULL;
 
-    for (size_t i = 0; list && i < json_array(list)->n; i++) {
-        const struct json *one = json_array(list)->elems[i];
+    for (size_t i = 0; list && i < list_size(list); i++) {
+        const struct json *one = list_at(list, i);
 
         if (!strcmp(json_text_of(one, "name"), inspector)) {
             return one;

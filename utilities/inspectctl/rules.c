@@ -19,6 +19,7 @@
 
 #include "inspectctl.h"
 #include "openvswitch/json.h"
+#include "ovs-compat.h"
 #include "util.h"
 
 #define MAX_TOLD 20                 /* Bad lines that are told one by one. */
@@ -470,8 +471,8 @@ show_rules(const struct ovsrec_inspector *inspector,
     struct shash counters = SHASH_INITIALIZER(&counters);
     struct listed *rules = list_rules(inspector);
 
-    for (size_t i = 0; answer && i < json_array(answer)->n; i++) {
-        const struct json *rule = json_array(answer)->elems[i];
+    for (size_t i = 0; answer && i < list_size(answer); i++) {
+        const struct json *rule = list_at(answer, i);
 
         shash_add_once(&counters, json_text_of(rule, "name"), rule);
     }

@@ -16,6 +16,7 @@
 #include "hash.h"
 #include "inspectctl.h"
 #include "openvswitch/hmap.h"
+#include "ovs-compat.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -105,10 +106,10 @@ take_snapshot(struct snapshot *s, int argc, char *argv[])
     if (!flows || flows->type != JSON_ARRAY) {
         fail("ovs-vswitchd's answer makes no sense");
     }
-    s->n = json_array(flows)->n;
+    s->n = list_size(flows);
     s->talks = xcalloc(s->n, sizeof *s->talks);
     for (size_t i = 0; i < s->n; i++) {
-        const struct json *flow = json_array(flows)->elems[i];
+        const struct json *flow = list_at(flows, i);
         struct talk *talk = &s->talks[i];
 
         talk->flow = flow;

@@ -53,7 +53,11 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
         drained &= reported;
         if (reported && insp_table_is_empty(leaving->table)) {
             *at = leaving->next;
+            /* Who asks for statistics of an inspector without a table reads
+             * these. */
+            pthread_mutex_lock(&engine->inspectors_mutex);
             insp_table_get_stats(leaving->table, &leaving->inspector->last);
+            pthread_mutex_unlock(&engine->inspectors_mutex);
             insp_table_destroy(leaving->table);
             insp_dialogs_destroy(leaving->dialogs);
             free(leaving);

@@ -174,7 +174,7 @@ start_engine(struct ovsext_rows *new)
 }
 
 /* Off; but its table stays as it was, so that the connections in it do not
- * end for a slip of the pen. */
+ * end for a slip of the pen.  One that had been switched off has none. */
 static void
 keep_disabled(struct insp_inspector_config *config)
 {
@@ -183,8 +183,8 @@ keep_disabled(struct insp_inspector_config *config)
             *config = applied.inspectors[i];
         }
     }
+    config->keeps_table |= config->enabled;
     config->enabled = false;
-    config->keeps_table = true;
 }
 
 static size_t

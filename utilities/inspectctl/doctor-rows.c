@@ -294,6 +294,7 @@ examine_coverage(void)
     svec_destroy(&args);
     ports = answer ? json_list_of(answer, "ports") : NULL;
     if (!ports) {
+        json_destroy(answer);
         return;
     }
     for (size_t i = 0; i < list_size(ports); i++) {

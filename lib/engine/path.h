@@ -89,18 +89,21 @@ insp_judgement_unpack(uint64_t word, struct insp_judgement *j)
 
 /* What the judgement of a direction must be, in the bits of '*mask', so that
  * the version that is in force has already let the connection pass, to no
- * function; or there are no rules.  Never of copies of a flood, each of which
- * is judged. */
+ * function; or there are no rules, whatever those said that are gone.  Never
+ * of copies of a flood, each of which is judged. */
 static inline void
 insp_judgement_passes(const struct insp_batch *b, uint64_t *word,
                       uint64_t *mask)
 {
-    bool is_flood = b->ctx->flags & INSP_CONTEXT_FLOOD;
-
-    *word = is_flood ? 1 : (uint64_t) b->inspector->version
-                           << INSP_JUDGEMENT_VERSION_SHIFT;
-    *mask = is_flood ? 0 : UINT64_MAX << INSP_JUDGEMENT_VERSION_SHIFT
-                           | INSP_JUDGEMENT_OUTCOME;
+    *word = *mask = 0;
+    if (b->ctx->flags & INSP_CONTEXT_FLOOD) {
+        *word = 1;
+    } else if (b->inspector->binding) {
+        *word = (uint64_t) b->inspector->version
+                << INSP_JUDGEMENT_VERSION_SHIFT;
+        *mask = UINT64_MAX << INSP_JUDGEMENT_VERSION_SHIFT
+                | INSP_JUDGEMENT_OUTCOME;
+    }
 }
 
 static inline bool

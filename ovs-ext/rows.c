@@ -67,6 +67,7 @@
 VLOG_DEFINE_THIS_MODULE(inspect_rows);
 
 #define RETRY_MS 1000               /* After memory was out. */
+#define AGAIN_MS 5000               /* After it was out for a table. */
 #define EXIT_FLUSH_MS 1000          /* For last records at exit. */
 #define STATS_INTERVAL_MS 5000      /* If the database does not say. */
 
@@ -399,6 +400,11 @@ go_in_force(void)
     ovsext_policies_in_force(&policies, rows);
     set_targets(in_view);
     rows_serial++;
+    if (insp_engine_lacks_memory(engine)) {
+        /* What another inspector has given back comes late. */
+        applied.valid = false;
+        retry_at = time_msec() + AGAIN_MS;
+    }
 }
 
 /* The thread. */

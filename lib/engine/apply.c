@@ -388,6 +388,7 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
     bool is_last[INSP_MAX_INSPECTORS] = { false };
     struct insp_snapshot *snapshot;
     size_t n_old = 0;
+    bool lacks_memory = false;
 
     snapshot = insp_snapshot_create(config->n_ports);
     if (!snapshot) {
@@ -422,6 +423,7 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
         inspector->mark = engine->mark;
         inspector->left_round = 0;
         apply_table(engine, inspector, c);
+        lacks_memory |= inspector->error[0] != '\0';
         apply_readers(inspector, c);
         old[n_old] = apply_policy(engine, inspector, c, &is_last[n_old]);
         n_old += old[n_old] != NULL;
@@ -442,5 +444,6 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
     pthread_mutex_lock(&engine->inspectors_mutex);
     insp_functions_leave(engine);
     pthread_mutex_unlock(&engine->inspectors_mutex);
+    atomic_store(&engine->lacks_memory, lacks_memory);
     atomic_store(&engine->applied, staged->serial);
 }

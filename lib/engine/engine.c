@@ -171,6 +171,12 @@ insp_engine_applied(const struct insp_engine *engine)
     return atomic_load(&engine->applied);
 }
 
+bool
+insp_engine_lacks_memory(const struct insp_engine *engine)
+{
+    return atomic_load(&engine->lacks_memory);
+}
+
 struct insp_drain *
 insp_engine_drain(struct insp_engine *engine)
 {

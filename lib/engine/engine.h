@@ -248,6 +248,10 @@ uint64_t insp_engine_apply(struct insp_engine *,
  * begins from now on is judged by it. */
 uint64_t insp_engine_applied(const struct insp_engine *);
 
+/* Any thread: an inspector of it got no table for want of memory, so that
+ * applying the same once more may do better. */
+bool insp_engine_lacks_memory(const struct insp_engine *);
+
 /* Worker: inspects 'n' frames (<= INSP_BATCH_MAX) of one context and says
  * what is to happen to each.  Returns true when all are to be allowed.  No
  * lock, no allocation, no log, no system call. */

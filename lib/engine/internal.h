@@ -292,6 +292,7 @@ struct insp_engine {
     struct insp_worker_place places[INSP_MAX_WORKERS];  /* W */
     _Atomic(struct insp_snapshot *) snapshot;           /* C writes */
     _Atomic uint64_t applied;                           /* C writes */
+    _Atomic bool lacks_memory;                          /* C writes */
     _Atomic uint64_t unknown_id;                        /* A */
     struct insp_inspector *inspectors;  /* INSP_MAX_INSPECTORS; A by id. */
     size_t n_places;                    /* C; of these, that were ever used. */

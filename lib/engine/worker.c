@@ -359,6 +359,35 @@ run_stages(struct insp_batch *b, const struct insp_frame *frames, size_t n,
     return all_allowed;
 }
 
+/* An inspector that got no table counts nothing, but its drops hold: as with a
+ * full one, each packet is judged by itself. */
+static INSP_NOINLINE bool
+judge_only(struct insp_batch *b, const struct insp_frame *frames, size_t n,
+           struct insp_verdict *verdicts)
+{
+    bool all_allowed = true;
+
+    if (b->tap || (!b->inspector->binding && !b->inspector->fail_closed)) {
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct insp_item item = { .now_ns = b->now_ns };
+        struct insp_flow_packet packet;
+        enum insp_packet_fact fact;
+
+        set_frame(b, &frames[i]);
+        fact = insp_packet_parse(&item.packet, frames[i].data, frames[i].size,
+                                 frames[i].wire_size);
+        item.why = fact == INSP_PACKET_OK || fact == INSP_PACKET_FRAGMENT
+                       ? INSP_REMAINDER_TABLE_FULL
+                       : remainder_of(b, &item, fact);
+        describe(b, &item, &frames[i], &packet);
+        verdicts[i] = decide(b, &item, &frames[i], NULL);
+        all_allowed &= verdicts[i].kind == INSP_VERDICT_ALLOW;
+    }
+    return all_allowed;
+}
+
 static uint64_t
 read_cycles(const struct insp_engine *engine)
 {
@@ -418,12 +447,13 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
     }
     INSP_TALLY(&b, seen_packets, n);
     INSP_TALLY(&b, seen_bytes, bytes);
+    b.tap = b.inspector->tap || ctx->flags & INSP_CONTEXT_TAP;
     if (INSP_UNLIKELY(!b.inspector->enabled)) {
         INSP_TALLY(&b, skipped[INSP_SKIP_DISABLED], n);
     } else if (INSP_UNLIKELY(!b.inspector->table)) {
         INSP_TALLY(&b, skipped[INSP_SKIP_FAILED], n);
+        all_allowed = judge_only(&b, frames, n, verdicts);
     } else {
-        b.tap = b.inspector->tap || ctx->flags & INSP_CONTEXT_TAP;
         b.stale = port_is_stale(b.snapshot, ctx->in_port)
                   || port_is_stale(b.snapshot, ctx->out_port);
         insp_plain_begin(&b);

@@ -306,6 +306,43 @@ test_explain_says_what_judge_does(void)
     desk_close(&d);
 }
 
+/* Mutation: let judge_only() return at once; forget 'lacks_memory'. */
+static void
+test_drops_hold_without_a_table(void)
+{
+    struct desk d;
+
+    memset(&d, 0, sizeof d);
+    d.inspector = make_inspector();
+    d.inspector.flow_limit = 4000000000u; /* No machine has that much. */
+    d.config = make_config(&d.inspector);
+    d.there = pair_context(VM1, VM2);
+    d.back = pair_context(VM2, VM1);
+    d.engine = start(&d.config);
+    CU_ASSERT(insp_engine_lacks_memory(d.engine));
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
+
+    rig_rule(&d.r, "no", 2, FROM, INSP_ACTION_DROP, "vm:one", "", "tcp/81");
+    desk_apply(&d);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_ALLOW);
+    d.there.flags |= INSP_CONTEXT_TAP;
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
+    d.there.flags &= ~INSP_CONTEXT_TAP;
+    d.inspector.fail_mode = INSP_FAIL_CLOSED;
+    apply(d.engine, &d.config);
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_DROP);
+    UNIT_EQ(stats(d.engine).skipped[INSP_SKIP_FAILED], 5);
+    UNIT_EQ(stats(d.engine).inspected_packets, 0);
+
+    d.inspector.flow_limit = 1000;
+    apply(d.engine, &d.config);
+    CU_ASSERT(!insp_engine_lacks_memory(d.engine));
+    UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_ALLOW);
+    UNIT_EQ(stats(d.engine).inspected_packets, 1);
+    desk_close(&d);
+}
+
 UNIT_MAIN("judge",
           UNIT_TEST(test_replies_of_what_is_allowed_pass),
           UNIT_TEST(test_new_version_reaches_live_connections),
@@ -314,4 +351,5 @@ UNIT_MAIN("judge",
           UNIT_TEST(test_copies_of_a_flood_are_judged_each),
           UNIT_TEST(test_tap_touches_nothing_and_decides_nothing),
           UNIT_TEST(test_rules_count_over_versions),
+          UNIT_TEST(test_drops_hold_without_a_table),
           UNIT_TEST(test_explain_says_what_judge_does))

@@ -6,7 +6,7 @@
 # alone, at the end.  They say themselves what they need and skip when it is
 # not there.  In: top_srcdir, TALLY, PREFIX (an installation) or OVSEXT_BUILD (a
 # build directory), JOBS.
-alone='budget quickstart throughput'
+alone='budget policy-load quickstart throughput'
 tests=${top_srcdir:?}/tests/system
 
 # "--beside NAME FOLDER": one of several; what it says is shown when it has

@@ -34,26 +34,9 @@ reason(const struct insp_batch *b, enum insp_packet_fact fact)
     if (INSP_UNLIKELY(b->stale)) {
         return INSP_REMAINDER_STALE_PORT;
     }
-    switch (fact) {
-    case INSP_PACKET_OK:
-    case INSP_PACKET_FRAGMENT:
-        return INSP_REMAINDER_OVERLOAD;
-    case INSP_PACKET_ARP:
-        return INSP_REMAINDER_ARP;
-    case INSP_PACKET_NON_IP:
-        return INSP_REMAINDER_NON_IP;
-    case INSP_PACKET_ETH_TRUNCATED:
-    case INSP_PACKET_VLAN_DEPTH:
-    case INSP_PACKET_IP_TRUNCATED:
-    case INSP_PACKET_IP_MALFORMED:
-    case INSP_PACKET_IP_LENGTH:
-    case INSP_PACKET_EXT_DEPTH:
-    case INSP_PACKET_L4_TRUNCATED:
-    case INSP_PACKET_L4_MALFORMED:
-    case INSP_N_PACKET_FACTS:
-        break;
-    }
-    return INSP_REMAINDER_MALFORMED;
+    return fact == INSP_PACKET_OK || fact == INSP_PACKET_FRAGMENT
+               ? INSP_REMAINDER_OVERLOAD
+               : insp_remainder_of_fact(fact);
 }
 
 static void

@@ -87,6 +87,16 @@ insp_judgement_unpack(uint64_t word, struct insp_judgement *j)
     j->alert = 0;
 }
 
+/* Why a packet of which nothing but its beginning could be read has no
+ * connection. */
+static inline enum insp_remainder
+insp_remainder_of_fact(enum insp_packet_fact fact)
+{
+    return fact == INSP_PACKET_ARP      ? INSP_REMAINDER_ARP
+           : fact == INSP_PACKET_NON_IP ? INSP_REMAINDER_NON_IP
+                                        : INSP_REMAINDER_MALFORMED;
+}
+
 /* What the judgement of a direction must be, in the bits of '*mask', so that
  * the version that is in force has already let the connection pass, to no
  * function; or there are no rules, whatever those said that are gone.  Never

@@ -51,28 +51,14 @@ remainder_of(const struct insp_batch *b, struct insp_item *item,
     if (INSP_UNLIKELY(b->stale)) {
         return INSP_REMAINDER_STALE_PORT;
     }
-    switch (fact) {
-    case INSP_PACKET_OK:
+    if (INSP_LIKELY(fact == INSP_PACKET_OK)) {
         return INSP_N_REMAINDERS;
-    case INSP_PACKET_ARP:
-        return INSP_REMAINDER_ARP;
-    case INSP_PACKET_NON_IP:
-        return INSP_REMAINDER_NON_IP;
-    case INSP_PACKET_FRAGMENT:
+    }
+    if (fact == INSP_PACKET_FRAGMENT) {
         return is_fragment_of_known(b, item) ? INSP_N_REMAINDERS
                                              : INSP_REMAINDER_FRAGMENT;
-    case INSP_PACKET_ETH_TRUNCATED:
-    case INSP_PACKET_VLAN_DEPTH:
-    case INSP_PACKET_IP_TRUNCATED:
-    case INSP_PACKET_IP_MALFORMED:
-    case INSP_PACKET_IP_LENGTH:
-    case INSP_PACKET_EXT_DEPTH:
-    case INSP_PACKET_L4_TRUNCATED:
-    case INSP_PACKET_L4_MALFORMED:
-    case INSP_N_PACKET_FACTS:
-        break;
     }
-    return INSP_REMAINDER_MALFORMED;
+    return insp_remainder_of_fact(fact);
 }
 
 static void

@@ -271,6 +271,7 @@ note_other(struct insp_batch *b, struct insp_noted *noted,
            struct insp_item *item, const struct insp_frame *frame)
 {
     if (!b->stale && !frame->nat
+        && insp_plain_is_odd(frame->data, frame->size)
         && insp_plain_note6(&b->plain, noted, frame->data, frame->size,
                             frame->wire_size)) {
         return;

@@ -119,6 +119,16 @@ insp_plain_ip6(struct insp_plain *p, struct insp_cursor *c, size_t left)
     return (int) size;
 }
 
+/* Whether a frame may be of anything but IPv4 without a tag. */
+static inline bool
+insp_plain_is_odd(const void *frame, size_t size)
+{
+    struct insp_cursor c = insp_cursor(frame, size);
+    const uint8_t *eth = insp_cursor_take(&c, 14);
+
+    return eth && insp_be16(eth + 12) != INSP_ETHERTYPE_IPV4;
+}
+
 /* Reads a packet of that IP version (4 or 6, a constant), of which 'size' of
  * 'wire_size' bytes are at 'frame'; on false what is in '*p' means nothing. */
 static INSP_ALWAYS_INLINE bool

@@ -53,7 +53,8 @@ struct insp_plain_batch {
     uint16_t worker;
     bool are_read;              /* Somebody reads payloads. */
     uint64_t judgement;         /* What a direction's judgement must be... */
-    uint64_t judgement_mask;    /* ... in these bits; 1, 0: never. */
+    uint64_t judgement_mask;    /* ... in these bits: none, any word;
+                                 * 1 of none, no word. */
 };
 
 /* All but side and addresses, which are there and 'mix'ed. */

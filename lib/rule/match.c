@@ -201,10 +201,8 @@ look_at(struct sight *sight, const struct insp_binding *binding,
     return true;
 }
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 /* Words of entries of which each dimension has some, by summary 'a'. */
-ALWAYS_INLINE uint64_t
+static INSP_ALWAYS_INLINE uint64_t
 summarise(const struct sight *s, uint32_t a, int n_service)
 {
     uint64_t service = s->any_service[a];
@@ -239,7 +237,7 @@ part_of(const uint64_t *sparse, const struct insp_shape *shape, uint32_t a)
     return (struct part){ sparse[a], insp_sparse_words(sparse, shape, a) };
 }
 
-ALWAYS_INLINE void
+static INSP_ALWAYS_INLINE void
 gather(struct parts *parts, const struct sight *s,
        const struct insp_shape *shape, uint32_t a, int n_service)
 {
@@ -259,7 +257,7 @@ gather(struct parts *parts, const struct sight *s,
     }
 }
 
-ALWAYS_INLINE uint64_t
+static INSP_ALWAYS_INLINE uint64_t
 word_of(const struct part *part, uint64_t bit, bool can_count)
 {
     uint64_t before = part->sum & (bit - 1);
@@ -272,7 +270,7 @@ word_of(const struct part *part, uint64_t bit, bool can_count)
 }
 
 /* Entries of the word at 'at' that match; 'bit' is its summary. */
-ALWAYS_INLINE uint64_t
+static INSP_ALWAYS_INLINE uint64_t
 intersect(const struct sight *s, const struct parts *parts, uint32_t at,
           uint64_t bit, bool can_count, int n_service)
 {
@@ -333,7 +331,7 @@ is_through(const struct found *found, uint32_t mask, uint32_t rank)
 }
 
 /* The lowest rank that matches, for each segment. */
-ALWAYS_INLINE void
+static INSP_ALWAYS_INLINE void
 find_with(const struct sight *s, const struct insp_policy *p,
           struct found *found, bool can_count, bool learnt)
 {

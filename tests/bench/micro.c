@@ -485,7 +485,7 @@ parse(struct bench *b, size_t from, size_t n, bool key)
 }
 
 /* All stages up to 'last', in the order of engine/worker.c. */
-static inline __attribute__((always_inline)) void
+static INSP_ALWAYS_INLINE void
 do_stages(struct bench *b, size_t from, size_t n, enum stage last)
 {
     struct insp_plain_batch *plain = &b->batch.plain;

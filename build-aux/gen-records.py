@@ -286,7 +286,7 @@ def document(srcdir):
     yield ''
     yield from words(srcdir, 'flow/end.def', 'INSP_END')
     yield ''
-    yield '`remainder.reason`, likewise; `catch-all` follows the last one:'
+    yield '`remainder.reason`, likewise; `catch-all` is 255:'
     yield ''
     yield from words(srcdir, 'flow/remainder.def', 'INSP_REMAINDER')
     yield ''

@@ -540,7 +540,7 @@ insp_report_catch_all(struct insp_engine *engine,
     }
     record->remainder.start_ns = wall(engine, inspector->catch_all_since_ns);
     record->remainder.end_ns = wall(engine, now_ns);
-    record->remainder.reason = INSP_N_REMAINDERS;
+    record->remainder.reason = INSP_REASON_CATCH_ALL;
     record->remainder.packets = sum.catch_all_packets
                                 - inspector->catch_all_reported[0];
     record->remainder.bytes = sum.catch_all_bytes

@@ -168,8 +168,8 @@ insp_word(enum insp_words words, uint64_t value)
     case INSP_WORDS_REMAINDER:
         return value < INSP_N_REMAINDERS
                    ? insp_remainder_word((enum insp_remainder) value)
-               : value == INSP_N_REMAINDERS ? "catch-all"
-                                            : NULL;
+               : value == INSP_REASON_CATCH_ALL ? "catch-all"
+                                                : NULL;
     case INSP_WORDS_VERDICT:
         return value <= INSP_VERDICT_REDIRECT
                    ? insp_verdict_word((enum insp_verdict_kind) value)

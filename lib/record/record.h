@@ -103,6 +103,10 @@ struct insp_record_app {
     struct insp_values *values;             /* A reference. */
 };
 
+/* The reason of what no entry was free for: behind all that the table will
+ * ever have, so that a new one does not move it for receivers. */
+#define INSP_REASON_CATCH_ALL 255
+
 struct insp_record_remainder {
     uint64_t start_ns;
     uint64_t end_ns;
@@ -111,8 +115,8 @@ struct insp_record_remainder {
     uint32_t port_id[2];        /* In, out; 0: unknown. */
     struct insp_zone zone;
     uint16_t ethertype;
-    uint8_t reason;             /* enum insp_remainder, or
-                                 * INSP_N_REMAINDERS: catch-all. */
+    uint8_t reason;             /* enum insp_remainder or
+                                 * INSP_REASON_CATCH_ALL. */
 };
 
 /* seen = inspected + skipped + lost, each counted at its own event. */

@@ -282,6 +282,9 @@ some_record(uint64_t *state, struct insp_record *r)
         r->remainder.ethertype = (uint16_t) some_number(state, 16);
         r->remainder.reason =
             (uint8_t) (some_random(state) % (INSP_N_REMAINDERS + 2));
+        if (r->remainder.reason == INSP_N_REMAINDERS) {
+            r->remainder.reason = INSP_REASON_CATCH_ALL;
+        }
         break;
     case 1:
         r->type = INSP_RECORD_SENSOR;

@@ -272,7 +272,7 @@ struct bed {
 
     /* Of all records. */
     uint64_t packets, bytes;
-    uint64_t remainder[INSP_N_REMAINDERS + 1];
+    uint64_t remainder[INSP_REASON_CATCH_ALL + 1];
     uint64_t connections, apps;
     struct insp_record_sensor sensor;
 };
@@ -507,7 +507,7 @@ test_sums_are_exact(void)
         CU_ASSERT(s.table.begun > 100);
         bed_close(&b);
         CU_ASSERT(b.remainder[INSP_REMAINDER_OVERLOAD] > 1000);
-        UNIT_EQ(b.remainder[INSP_N_REMAINDERS], 0);
+        UNIT_EQ(b.remainder[INSP_REASON_CATCH_ALL], 0);
     }
 }
 

@@ -91,12 +91,13 @@ test_words(void)
     for (int words = INSP_WORDS_END; words <= INSP_WORDS_PATH; words++) {
         CU_ASSERT(insp_word(words, 0) != NULL);
         if (words != INSP_WORDS_PATH) {
-            CU_ASSERT(insp_word(words, 255) == NULL);
+            CU_ASSERT(insp_word(words, 254) == NULL);
             CU_ASSERT(insp_word(words, UINT64_MAX) == NULL);
         }
     }
-    UNIT_STR_EQ(insp_word(INSP_WORDS_REMAINDER, INSP_N_REMAINDERS),
+    UNIT_STR_EQ(insp_word(INSP_WORDS_REMAINDER, INSP_REASON_CATCH_ALL),
                 "catch-all");
+    CU_ASSERT(insp_word(INSP_WORDS_REMAINDER, INSP_N_REMAINDERS) == NULL);
 }
 
 /* What the encoders take for granted of the table.

@@ -10,6 +10,10 @@ bench_programs = \
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 tests_bench_bench_policy_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
+tests_bench_micro_SOURCES = \
+	tests/bench/bench.c \
+	tests/bench/bench.h \
+	tests/bench/micro.c
 tests_bench_micro_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 tests_bench_uplink_rate_LDADD = lib/libinsp.a $(OPENSSL_LIBS)
 

@@ -561,7 +561,8 @@ ovsext_output_cancel(struct xlate_ctx *ctx, const struct ovsext_output *output)
 }
 
 /* True if no more than the reason for a drop was composed, as from Open
- * vSwitch 4.0 on for a tunnel without a route. */
+ * vSwitch 4.0 on for a tunnel without a route or a neighbour: in a clone of
+ * its own, or by itself where nothing follows. */
 static bool
 ovsext_only_drops(const struct ofpbuf *actions, size_t start)
 {
@@ -573,11 +574,13 @@ ovsext_only_drops(const struct ofpbuf *actions, size_t start)
     }
     NL_ATTR_FOR_EACH (a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
                       actions->size - start) {
-        const struct nlattr *in = nl_attr_get(a);
+        const struct nlattr *in = a;
 
-        if (nl_attr_type(a) != OVS_ACTION_ATTR_CLONE
-            || nl_attr_get_size(a) < NLA_HDRLEN
-            || nl_attr_type(in) != OVS_ACTION_ATTR_DROP) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_CLONE
+            && nl_attr_get_size(a) >= NLA_HDRLEN) {
+            in = nl_attr_get(a);
+        }
+        if (nl_attr_type(in) != OVS_ACTION_ATTR_DROP) {
             return false;
         }
     }

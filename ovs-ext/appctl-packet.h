@@ -4,7 +4,7 @@
  *
  * The imagined packet of inspect/explain: from words to what rules look at.
  *
- *     in=vm1 out=vm2 src=10.0.0.1 dst=10.0.0.2 tcp/80  -->  struct insp_subject
+ *     in=vm1 out=vm2 src=10.0.0.1 dst=10.0.0.2 tcp/80 --> struct insp_subject
  *
  * Above:    appctl-explain.c.      Below:  ports.h, rule/policy.h, app/app.h.
  * Threads:  one.

@@ -16,8 +16,9 @@
  * Above:    engine/.               Below:  app/event.h, app/stream.h,
  *                                          flow/table.h.
  * Threads:  feed() by a worker inside the epoch; two that have a direction
- *           each do not wait for each other: who comes second passes its packet
- *           by, counted as "busy".  end() and next() by the control thread.
+ *           each do not wait for each other: who comes second passes its
+ *           packet by, counted as "busy".  end() and next() by the control
+ *           thread.
  * Memory:   all taken in insp_dialogs_create().
  * Time:     the packet's.
  * Fails:    create with ENOMEM; otherwise by a counted fact.

@@ -146,10 +146,10 @@ insp_dialogs_held(const struct insp_dialogs *ds, const struct insp_conn *conn,
 /* Names that DNS has told. */
 
 #define NAMES 16384
-#define LEAST_TTL                                                             \
-    30                /* Seconds: a client may ask for a name well
-                                 * before it connects... */
-#define MOST_TTL 3600 /* ... and goes on using old answers. */
+/* Seconds: a client may ask for a name well before it connects, and goes on
+ * using old answers. */
+#define LEAST_TTL 30
+#define MOST_TTL  3600
 
 void
 insp_dialogs_want_names(struct insp_dialogs *ds, bool wanted)

@@ -13,8 +13,8 @@
 #include "app/gss.h"
 
 #define LENGTH_SIZE 4
-#define WANT        INSP_READER_WAIT /* Bytes of a message that must be
-                                      * there. */
+/* Bytes of a message that must be there. */
+#define WANT        INSP_READER_WAIT
 #define ETYPES_MAX  16
 #define TEXT_MAX    256
 

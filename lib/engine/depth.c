@@ -8,9 +8,9 @@
  * cycles of a window, so the length of a cycle does not matter.  A worker that
  * sleeps or polls in vain spends nothing.
  *
- *     over the budget in two windows running ----------------> a step down
- *     the step above would be well within it for a second ---> a step back
- *     nobody knows what it would take, for 'patience' -------> the same, to see
+ *     over the budget in two windows running ---------------> a step down
+ *     the step above would be well within it for a second --> a step back
+ *     nobody knows what it would take, for 'patience' ------> the same, to see
  *
  * What the step above would take is known from when it was last taken: by
  * what a packet cost there and costs here.  That was other traffic, perhaps.

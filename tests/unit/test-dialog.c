@@ -350,13 +350,13 @@ test_whose(void)
 /* ------------------------------------------------------------------------ */
 /* Memory. */
 
-/* What Documentation/protocols.md promises. */
-#define PROMISED_IDLE    512    /* A transaction reader, between... */
-#define PROMISED_READING 4096   /* ... and while bytes wait or tables are
-                                 * there, */
-#define PROMISED_RECORDS 7168   /* and records that are being made, but that
-                                 * one alone may have... */
-#define PROMISED_RECORD  3584   /* ... so much beyond. */
+/* What Documentation/protocols.md promises of a transaction reader: between
+ * transactions, and while bytes wait or tables are there; of records that are
+ * being made, but that one alone may have so much beyond. */
+#define PROMISED_IDLE    512
+#define PROMISED_READING 4096
+#define PROMISED_RECORDS 7168
+#define PROMISED_RECORD  3584
 
 struct held {
     size_t reading;

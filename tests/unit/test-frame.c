@@ -316,18 +316,13 @@ test_close(void)
 static void
 test_aliens(void)
 {
-    static const char
-        *const streams[] = {
-            "000a 0020 00000000", /* IPFIX */
-            "'{\"timestamp\":'",  /* JSON */
-            "16 0301 0200 0100",  /* TLS */
-            "'GET / HTTP/1.1'",
-            "07 00 0000 00000000", /* A frame of a later version. */
-            "01 01 0000 00000000",
-            "01 00 0001 00000000",
-            "01 00 0000 00020001",
-            "01 00 0000 ffffffff",
-        };
+    /* IPFIX, JSON, TLS, HTTP; a frame of a later version, and such as this
+     * version does not have. */
+    static const char *const streams[] = {
+        "000a 0020 00000000",  "'{\"timestamp\":'",   "16 0301 0200 0100",
+        "'GET / HTTP/1.1'",    "07 00 0000 00000000", "01 01 0000 00000000",
+        "01 00 0001 00000000", "01 00 0000 00020001", "01 00 0000 ffffffff",
+    };
 
     for (size_t i = 0; i < INSP_ARRAY_SIZE(streams); i++) {
         struct text t = hex(streams[i]);

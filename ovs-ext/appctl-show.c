@@ -66,10 +66,7 @@ put_uplink(struct ovsext_out *out, const struct ovsext_uplink *uplink,
     if (out->json) {
         ovsext_out_text(out, "name", uplink->name);
     }
-    ovsext_out_text(out, "state", uplink->faults.n ? "error"
-                    : !uplink->config.enabled ? "disabled"
-                    : !uplink->config.base.n_inspectors ? "unused"
-                    : s ? s->state : "starting");
+    ovsext_out_text(out, "state", ovsext_uplink_state(uplink, s));
     ovsext_out_text(out, "error", uplink->faults.text);
     ovsext_out_text(out, "warning", uplink->warnings.text);
     if (!uplink->faults.n) {

@@ -189,6 +189,7 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
         { "connections_ended", insp_sum(stats->table.ended, INSP_N_ENDS) },
         { "connections_evicted", stats->table.ended[INSP_END_EVICTED]
                                  + stats->table.ended[INSP_END_QUOTA] },
+        { "connections_evicted_now", stats->evicted_now },
         { "connections_read", n_read(&stats->readers) },
         { "connections_unknown",
           stats->readers.connections[INSP_APP_UNKNOWN] },
@@ -271,17 +272,24 @@ put_expiry(struct smap *status, const char *key, int64_t at)
     }
 }
 
+const char *
+ovsext_uplink_state(const struct ovsext_uplink *uplink,
+                    const struct insp_uplink_status *s)
+{
+    return (uplink->faults.n ? "error"
+            : !uplink->config.enabled ? "disabled"
+            : !uplink->config.base.n_inspectors ? "unused"
+            : !s ? "starting"
+            : s->state);
+}
+
 /* 's' is NULL when the uplink is not in force. */
 static void
 compose_uplink(const struct ovsext_uplink *uplink,
                const struct insp_uplink_status *s, bool refresh,
                uint64_t serial, struct smap *status)
 {
-    const char *state = (uplink->faults.n ? "error"
-                         : !uplink->config.enabled ? "disabled"
-                         : !uplink->config.base.n_inspectors ? "unused"
-                         : !s ? "error"
-                         : s->state);
+    const char *state = ovsext_uplink_state(uplink, s);
 
     smap_init(status);
     ovsext_status_put_text(status, "state", state);
@@ -358,7 +366,10 @@ write_inspectors(const struct ovsext_told *told, bool refresh)
         compose_inspector(rows, inspector, stats, &status);
         ovsrec_inspector_set_status(row, &status);
         smap_destroy(&status);
-        if (stats && refresh) {
+        if (!stats) {
+            /* Nobody counts: what there was is not how it is. */
+            ovsrec_inspector_set_statistics(row, NULL, NULL, 0);
+        } else if (refresh) {
             set_inspector_statistics(row, rows, stats);
         }
         if (row->cur_cfg != inspector->next_cfg) {

@@ -23,10 +23,12 @@
 #include <stdint.h>
 
 struct insp_inspector_stats;
+struct insp_uplink_status;
 struct ovsdb_idl;
 struct ovsext_inspector;
 struct ovsext_policies;
 struct ovsext_rows;
+struct ovsext_uplink;
 
 /* What it is to tell of. */
 struct ovsext_told {
@@ -44,6 +46,10 @@ void ovsext_status_exit(void);
 /* "active", "unused", "disabled" or "error"; 'stats' may be NULL. */
 const char *ovsext_inspector_state(const struct ovsext_inspector *,
                                    const struct insp_inspector_stats *);
+
+/* What the uplink says, or why it says nothing; 's' may be NULL. */
+const char *ovsext_uplink_state(const struct ovsext_uplink *,
+                                const struct insp_uplink_status *s);
 
 /* Everything that is wrong with an inspector, or NULL; the caller frees. */
 char *ovsext_inspector_error(const struct ovsext_rows *,

@@ -52,11 +52,10 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
                                      leaving->table, leaving->dialogs);
         drained &= reported;
         if (reported && insp_table_is_empty(leaving->table)) {
-            *at = leaving->next;
-            /* Who asks for statistics of an inspector without a table reads
-             * these. */
+            /* At once for whoever asks: it is counted in one of the two. */
             pthread_mutex_lock(&engine->inspectors_mutex);
-            insp_table_get_stats(leaving->table, &leaving->inspector->last);
+            *at = leaving->next;
+            insp_inspector_fold_table(leaving);
             pthread_mutex_unlock(&engine->inspectors_mutex);
             insp_table_destroy(leaving->table);
             insp_dialogs_destroy(leaving->dialogs);

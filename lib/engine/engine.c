@@ -201,7 +201,8 @@ fill_depth(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
 }
 
 static void
-get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
+get_stats(const struct insp_engine *engine,
+          const struct insp_inspector *inspector, uint64_t wall_offset_ns,
           struct insp_inspector_stats *out)
 {
     struct insp_tally sum;
@@ -220,13 +221,8 @@ get_stats(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
     memcpy(out->lost, sum.lost, sizeof out->lost);
     memcpy(out->verdicts, sum.verdicts, sizeof out->verdicts);
     memcpy(out->facts, sum.facts, sizeof out->facts);
-    if (inspector->table) {
-        insp_table_get_stats(inspector->table, &out->table);
-        insp_dialogs_get_stats(inspector->dialogs, &out->readers);
-    } else {
-        out->table = inspector->last;
-        out->table.bytes = 0;
-    }
+    insp_inspector_sum_tables(engine, inspector, &out->table, &out->readers);
+    out->evicted_now = insp_inspector_evicted_now(inspector);
     if (inspector->binding) {
         const struct insp_policy *policy
             = insp_binding_policy(inspector->binding);
@@ -259,7 +255,8 @@ insp_engine_get_stats(struct insp_engine *engine,
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && !inspector->left_round) {
-            get_stats(inspector, engine->wall_offset_ns, &rows[n++]);
+            get_stats(engine, inspector, engine->wall_offset_ns,
+                      &rows[n++]);
         }
     }
     pthread_mutex_unlock(&engine->inspectors_mutex);

@@ -360,8 +360,11 @@ struct insp_inspector_stats {
     uint64_t verdicts[4];               /* By enum insp_verdict_kind. */
     uint64_t facts[INSP_N_PACKET_FACTS];
     uint64_t catch_all_packets;         /* Remainders without an entry. */
-    struct insp_table_stats table;
-    struct insp_dialogs_stats readers;
+    struct insp_table_stats table;      /* Counters: over all tables that it
+                                         * has had. */
+    struct insp_dialogs_stats readers;  /* The same. */
+    uint64_t evicted_now;               /* Of those evicted: by the table that
+                                         * is in force. */
     enum insp_step step;                /* How much metadata is sent, ... */
     uint64_t step_since_ns;             /* ... since then (wall clock), ... */
     uint64_t step_sent, step_allowed;   /* ... bytes in the last 60 s. */

@@ -118,8 +118,9 @@ struct insp_inspector {
     struct insp_table_config table_config;  /* C */
     struct insp_table *table;           /* C; NULL: not in force. */
     struct insp_dialogs *dialogs;       /* C; of that table. */
-    struct insp_table_stats last;       /* C; of its table, when that was
-                                         * gone. */
+    struct insp_table_stats past;       /* C; sum over its tables that are
+                                         * gone, and ... */
+    struct insp_dialogs_stats past_readers; /* C; ... of what read them. */
     struct insp_binding *binding;       /* C; a reference. */
     struct insp_flights *flights;       /* C; NULL: never had functions. */
     uint64_t since_ns;                  /* C; monotonic, of its first table. */
@@ -305,7 +306,7 @@ struct insp_engine {
     uint64_t steps_due_ns;              /* Monotonic. */
     uint64_t round;                     /* See control.c. */
     uint64_t round_ticket;
-    struct insp_leaving_table *leaving;
+    struct insp_leaving_table *leaving; /* Changed under the mutex. */
     struct insp_retired *retired;
     struct insp_function *functions;    /* Changed under the mutex. */
     struct insp_rule_total *rules;      /* By number. */
@@ -437,5 +438,19 @@ void *insp_exporter_main(void *engine);
 
 /* Any thread (stats.c): the sum over workers. */
 void insp_inspector_sum(const struct insp_inspector *, struct insp_tally *);
+
+/* What all tables of an inspector have counted, those that are gone as well:
+ * what an operator sees goes on when there is another one.  Control, or with
+ * the mutex. */
+void insp_inspector_sum_tables(const struct insp_engine *,
+                               const struct insp_inspector *,
+                               struct insp_table_stats *,
+                               struct insp_dialogs_stats *);
+
+/* Connections that had to make room in the table that is in force. */
+uint64_t insp_inspector_evicted_now(const struct insp_inspector *);
+
+/* Before a table is gone, which is in no list any more.  With the mutex. */
+void insp_inspector_fold_table(const struct insp_leaving_table *);
 
 #endif /* engine/internal.h */

@@ -556,7 +556,8 @@ bool
 insp_report_sensor(struct insp_engine *engine,
                    struct insp_inspector *inspector)
 {
-    struct insp_table_stats table = inspector->last;
+    struct insp_dialogs_stats readers;
+    struct insp_table_stats table;
     struct insp_record_sensor *out;
     struct insp_record *record;
     struct insp_tally sum;
@@ -566,9 +567,7 @@ insp_report_sensor(struct insp_engine *engine,
         return false;
     }
     insp_inspector_sum(inspector, &sum);
-    if (inspector->table) {
-        insp_table_get_stats(inspector->table, &table);
-    }
+    insp_inspector_sum_tables(engine, inspector, &table, &readers);
     out = &record->sensor;
     out->seen_packets = sum.seen_packets;
     out->seen_bytes = sum.seen_bytes;

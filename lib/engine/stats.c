@@ -71,6 +71,94 @@ insp_inspector_sum(const struct insp_inspector *inspector,
     sum->seen_bytes += INSP_READ(inspector->lost_shared_bytes);
 }
 
+/* All but sizes, which are of one table. */
+static void
+add_table(struct insp_table_stats *sum, const struct insp_table_stats *t)
+{
+    sum->connections += t->connections;
+    sum->half_open += t->half_open;
+    sum->remainders += t->remainders;
+    sum->begun += t->begun;
+    sum->foreign_packets += t->foreign_packets;
+    sum->owner_moves += t->owner_moves;
+    sum->misplaced += t->misplaced;
+    for (int i = 0; i < INSP_N_ENDS; i++) {
+        sum->ended[i] += t->ended[i];
+    }
+    for (int i = 0; i < INSP_N_REMAINDERS; i++) {
+        sum->refused[i] += t->refused[i];
+    }
+}
+
+static void
+add_readers(struct insp_dialogs_stats *sum,
+            const struct insp_dialogs_stats *d)
+{
+    for (int i = 0; i < INSP_N_READER_FACTS; i++) {
+        sum->facts[i] += d->facts[i];
+    }
+    for (int i = 0; i < INSP_N_APPS; i++) {
+        sum->connections[i] += d->connections[i];
+    }
+}
+
+void
+insp_inspector_fold_table(const struct insp_leaving_table *leaving)
+{
+    struct insp_inspector *inspector = leaving->inspector;
+    struct insp_dialogs_stats readers;
+    struct insp_table_stats table;
+
+    insp_table_get_stats(leaving->table, &table);
+    table.connections = table.half_open = table.remainders = 0;
+    add_table(&inspector->past, &table);
+    insp_dialogs_get_stats(leaving->dialogs, &readers);
+    add_readers(&inspector->past_readers, &readers);
+}
+
+void
+insp_inspector_sum_tables(const struct insp_engine *engine,
+                          const struct insp_inspector *inspector,
+                          struct insp_table_stats *table,
+                          struct insp_dialogs_stats *readers)
+{
+    const struct insp_leaving_table *leaving;
+
+    memset(table, 0, sizeof *table);
+    memset(readers, 0, sizeof *readers);
+    if (inspector->table) {
+        insp_table_get_stats(inspector->table, table);
+        insp_dialogs_get_stats(inspector->dialogs, readers);
+    } else {
+        table->flow_limit = inspector->table_config.flow_limit;
+    }
+    add_table(table, &inspector->past);
+    add_readers(readers, &inspector->past_readers);
+    for (leaving = engine->leaving; leaving; leaving = leaving->next) {
+        struct insp_dialogs_stats d;
+        struct insp_table_stats t;
+
+        if (leaving->inspector == inspector) {
+            insp_table_get_stats(leaving->table, &t);
+            add_table(table, &t);
+            insp_dialogs_get_stats(leaving->dialogs, &d);
+            add_readers(readers, &d);
+        }
+    }
+}
+
+uint64_t
+insp_inspector_evicted_now(const struct insp_inspector *inspector)
+{
+    struct insp_table_stats t;
+
+    if (!inspector->table) {
+        return 0;
+    }
+    insp_table_get_stats(inspector->table, &t);
+    return t.ended[INSP_END_EVICTED] + t.ended[INSP_END_QUOTA];
+}
+
 void
 insp_engine_count_lost(struct insp_engine *engine, uint32_t id,
                        enum insp_lost why, uint64_t packets, uint64_t bytes)

@@ -11,7 +11,7 @@
 #            ovs-vswitchd lives on
 #
 # Mutations that make it fail: keep the table of a disabled inspector; leave
-# is_affordable() out.
+# is_affordable() out; count anew what begins after enabled=true.
 LIMIT=240
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
@@ -118,6 +118,10 @@ is "they are counted as skipped, no more" "$(inspected)" "$before"
 check "gone" ovs-ofctl --strict del-flows br0 'priority=9,udp'
 
 # On again, ten times.
+begun() { ovs-vsctl get Inspector vms statistics:connections_begun; }
+check_soon "4000 connections are in the statistics" 8 eval \
+    'test "$(begun)" -gt 4000'
+begun=$(begun)
 for ((i = 0; i < 10; i++)); do
     vms enabled=true
     sandbox_wait 5 status_is Inspector vms state active || break
@@ -135,6 +139,16 @@ check "traffic" udp 10 4300
 check "is inspected" test $(($(inspected) - before)) -ge 20
 check_soon "each of the ten was reported" 5 eval \
     'flush; test "$(records "4200 <= (src_port or 0) < 4210")" -ge 10'
+check_soon "counters went on: 11 connections more at least" 8 eval \
+    'test "$(begun)" -ge $((begun + 11))'
+
+# On no bridge.
+check "on no bridge" ovs-vsctl clear Bridge br0 inspectors
+no_statistics() { test "$(ovs-vsctl get Inspector vms statistics)" = '{}'; }
+check_soon "nothing is counted, and no memory said to be in use" 5 \
+    no_statistics
+check "back" ovs-vsctl add Bridge br0 inspectors "$(row Inspector vms)"
+check_soon "active" 5 status_is Inspector vms state active
 
 # Rows gone altogether.
 check "destroyed" ovs-vsctl -- destroy Inspector vms \

@@ -128,7 +128,7 @@ examine_work(const struct ovsrec_inspector *i)
 {
     const char *off = word_of(&i->status, "readers_off");
     const char *step = word_of(&i->status, "metadata");
-    int64_t evicted = statistic(i, "connections_evicted");
+    int64_t evicted = statistic(i, "connections_evicted_now");
     int64_t lost = statistic(i, "lost_packets");
 
     if (off[0]) {

@@ -124,15 +124,19 @@ read_words(const struct command *command, const struct svec *words,
     return error;
 }
 
-static void *
-run_job(void *job_)
+static bool
+asks_for_help(const struct svec *words)
 {
-    struct job *job = job_;
+    return words->n == 1 && (!strcmp(words->names[0], "--help")
+                             || !strcmp(words->names[0], "-h"));
+}
+
+static void
+answer(struct job *job)
+{
     struct ovsext_question q = { .limit = DEFAULT_FLOWS };
     struct ovsext_out out;
 
-    /* It holds nothing that RCU protects, and it may wait for long. */
-    ovsrcu_quiesce_start();
     q.rows = ovsext_rows_ref();
     svec_init(&q.words);
     job->error = read_words(job->command, &job->words, &q);
@@ -143,7 +147,22 @@ run_job(void *job_)
     }
     svec_destroy(&q.words);
     ovsext_rows_unref(q.rows);
+}
 
+static void *
+run_job(void *job_)
+{
+    struct job *job = job_;
+
+    /* It holds nothing that RCU protects, and it may wait for long. */
+    ovsrcu_quiesce_start();
+    if (asks_for_help(&job->words)) {
+        job->reply = xasprintf("usage: ovs-appctl %s %s\n"
+                               "ovs-inspect-appctl(8) says more.\n",
+                               job->command->name, job->command->usage);
+    } else {
+        answer(job);
+    }
     atomic_store(&job->done, true);
     seq_change(jobs_seq);
     return NULL;

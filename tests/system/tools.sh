@@ -45,6 +45,16 @@ good "enable" 'inspector i1 \(id 1\): active on br0' \
     ctl enable br0 --inspector=i1 --mode=inline --select=all
 vm_spawn b serve "$traffic" serve 7
 check_soon "server" 5 vm_listens b tcp 7
+bad "enable: a mode that there is not" \
+    "^ovs-inspectctl: mode 'inlin': not one of tap, inline$" \
+    ctl enable br0 --mode=inlin
+bad "enable: a select that there is not" "^ovs-inspectctl: select 'vms': not" \
+    ctl enable br0 --select=vms
+bad "enable: a plain uplink" "target 'tcp:c:4740': a plain uplink cannot" \
+    ctl enable br0 --uplink=tcp:c:4740
+bad "enable: a format that there is not" "format 'xml': not one of" \
+    ctl enable br0 --uplink=ssl:c --uplink-format=xml
+is "nothing of that was written" "$(rows Inspect_Uplink)" 0
 
 # Rules.
 good "add-rule" '^rule web: active, version [0-9]+$' ctl add-rule i1 web \
@@ -72,6 +82,9 @@ good "quotes are nobody's business" 'rule vm: active' ctl add-rule i1 vm \
     source="vm:$(vm_id a)" destination='!10.0.0.9,10.0.0.2'
 bad "what only ovs-vswitchd can know" \
     "rule vm: destination '!set:none': there is no" ctl add-rule --replace \
+    i1 vm destination='!set:none'
+bad "it says that the rule is there all the same" \
+    'stays in the database, out of force: .*del-rule' ctl add-rule --replace \
     i1 vm destination='!set:none'
 good "del-rule" '^1 rule of inspector i1 gone$' ctl del-rule i1 vm
 bad "del-rule of none" 'i1" has no rule named "vm"' ctl del-rule i1 vm

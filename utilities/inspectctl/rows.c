@@ -110,6 +110,8 @@ report_rows(const struct kind *kind, const struct sset *names)
                       n_faults - MAX_REPORTED);
     }
     if (n_faults) {
+        ds_put_format(&faults, "\n    stays in the database, out of force: "
+                      "mend it, or take it away (del-%s)", kind->noun);
         fail("%s", ds_cstr(&faults));
     }
     ds_destroy(&faults);

@@ -182,16 +182,23 @@ compose(void *change_)
 static void
 report_uplinks(const struct ovsrec_inspector *inspector)
 {
+    struct ds faults = DS_EMPTY_INITIALIZER;
+
     for (size_t i = 0; i < inspector->n_uplinks; i++) {
         const struct ovsrec_inspect_uplink *uplink = inspector->uplinks[i];
         const char *error = smap_get(&uplink->status, "error");
 
         if (error) {
-            fail("uplink %s: %s", uplink->name, error);
+            ds_put_format(&faults, "%suplink %s: %s",
+                          faults.length ? "\n    " : "", uplink->name, error);
         }
         printf("uplink %s to %s: %s\n", uplink->name, uplink->target,
                smap_get_def(&uplink->status, "state", "starting"));
     }
+    if (faults.length) {
+        fail("%s", ds_cstr(&faults));
+    }
+    ds_destroy(&faults);
 }
 
 /* Whether the list "br0, br1" has 'name'. */
@@ -232,6 +239,57 @@ report(const struct change *change)
     report_uplinks(inspector);
 }
 
+/* As what rules and uplinks are given: a value that makes no sense is refused
+ * before anything is written, in the words of status:error. */
+static void
+check_inspector_options(void)
+{
+    struct insp_config_inspector *result = xmalloc(sizeof *result);
+    struct insp_setting settings[4] = { { "name", "x" }, { "id", "1" } };
+    struct insp_faults faults, warnings;
+    size_t n = 2;
+
+    if (option("mode")) {
+        settings[n++] = (struct insp_setting) { "mode", option("mode") };
+    }
+    if (option("select")) {
+        settings[n++] = (struct insp_setting) { "select", option("select") };
+    }
+    insp_faults_init(&faults);
+    insp_faults_init(&warnings);
+    if (!insp_config_inspector_parse(settings, n, result, &faults,
+                                     &warnings)) {
+        fail("%s", faults.text);
+    }
+    free(result);
+}
+
+static void
+check_uplink_options(void)
+{
+    static const char *const words[][2] = {
+        { "uplink", "target" },
+        { "uplink-format", "format" },
+        { "private-key", "private_key" },
+        { "certificate", "certificate" },
+        { "ca-cert", "ca_cert" },
+    };
+    struct settings settings = { .kind = &kind_uplink };
+    char *error;
+
+    settings_add(&settings, "name", "x");
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (option(words[i][0])) {
+            settings_add(&settings, words[i][1], option(words[i][0]));
+        }
+    }
+    error = settings_check(&settings);
+    if (error) {
+        fail("uplink: %s", error);
+    }
+    settings_destroy(&settings);
+}
+
 void
 command_switch(int argc OVS_UNUSED, char *argv[])
 {
@@ -240,6 +298,12 @@ command_switch(int argc OVS_UNUSED, char *argv[])
         .enable = !strcmp(argv[0], "enable"),
     };
 
+    if (change.enable) {
+        check_inspector_options();
+    }
+    if (change.enable && option("uplink")) {
+        check_uplink_options();
+    }
     raised_init(&change.raised);
     db_monitor();
     db_transact(compose, &change, &change.raised, "%s %s", argv[0], argv[1]);

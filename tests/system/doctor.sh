@@ -13,7 +13,7 @@
 #
 # Mutations that make it fail: let is_used() say true; compare SOON_DAYS with
 # seconds; leave out examine_schema().
-LIMIT=300
+LIMIT=400
 PKI_DAYS=400
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
@@ -184,6 +184,20 @@ check "a rule that cannot be" ovs-vsctl --id=@r create Inspect_Rule name=r1 \
 fault "a rule that cannot be: found" error rule r1
 check "it goes" ovs-inspectctl del-rule vms r1
 mended "the rule"
+check "a rule that drops" ovs-inspectctl add-rule vms r1 action=drop \
+    service=tcp/9
+check "inline: nothing to say" not finds note rules mode=inline
+check "mode=tap" vms mode=tap
+fault "a rule that a tap does not carry out: said" note rules mode=inline
+check "inline" vms mode=inline
+check "it goes" ovs-inspectctl del-rule vms r1
+check "no such flow" not finds note flows "inspect(id=N)"
+check "a flow with an id that no inspector has" ovs-ofctl add-flow br0 \
+    'priority=9,arp,actions=inspect(id=99),NORMAL'
+check "an ARP request is due" vm a ip neigh flush dev eth0
+check "traffic" vm a ping -q -c 1 10.0.0.2
+fault "packets of that id: said" note flows "inspect(id=N)"
+check "it goes" ovs-ofctl del-flows br0 arp
 check "a function without a port" ovs-inspectctl add-function vms f1 slot=4 \
     input=nowhere
 fault "a function without a port: found" error function no-port
@@ -240,7 +254,20 @@ if dropped; then
     check "named" vms "uplinks=$(row Inspect_Uplink up)"
 fi
 mended "the uplink"
-PKI_DAYS=5 pki_cert site sensor "$SENSOR" "DNS:$SENSOR"
+sandbox_kill collector
+small=$SANDBOX_DIR/small
+check "a small disk" eval 'mkdir "$small" &&
+    mount -t tmpfs -o size=64k tmpfs "$small"'
+check "a collector on it" collector_start "--journal=$small/journal"
+check_soon "connected" 30 uplink_active up
+dd if=/dev/zero of="$small/filler" bs=4k 2>/dev/null
+check "traffic" vm a "$traffic" connections 10.0.0.2 7 400 20
+flush
+check_soon "a collector that takes nothing: found" 90 finds warning uplink \
+    "collector/show"
+check "there is room again" mount -o remount,size=64m "$small"
+mended "the collector's disk"
+PKI_DAYS=29 pki_cert site sensor "$SENSOR" "DNS:$SENSOR"
 fault "a certificate that ends soon" warning certificate "expires in"
 PKI_DAYS=400 pki_cert site sensor "$SENSOR" "DNS:$SENSOR"
 mended "the certificate"

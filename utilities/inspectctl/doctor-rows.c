@@ -158,10 +158,53 @@ examine_work(const struct ovsrec_inspector *i)
     }
 }
 
+/* Rules that would touch packets if the inspector were inline. */
+static void
+examine_tap(const struct ovsrec_inspector *i)
+{
+    size_t n = 0;
+
+    if (i->mode && !strcmp(i->mode, "inline")) {
+        return;
+    }
+    for (size_t k = 0; k < i->n_rules; k++) {
+        const struct ovsrec_inspect_rule *rule = i->rules[k];
+        const char *action = rule->action ? rule->action : "allow";
+
+        n += (!rule->n_enabled || rule->enabled[0])
+             && strcmp(action, "allow") && strcmp(action, "alert");
+    }
+    if (n) {
+        char *advice = xasprintf("ovs-vsctl set Inspector %s mode=inline, if "
+                                 "they shall", i->name);
+
+        finding(SEVERITY_NOTE, "rules", i->name, advice,
+                "mode=tap: what %"PRIuSIZE" of its rules drop, reset or "
+                "redirect passes all the same", n);
+        free(advice);
+    }
+}
+
+/* The counter is the switch's, and so the same in every row. */
+static void
+examine_unknown_ids(const struct ovsrec_inspector *i)
+{
+    int64_t n = statistic(i, "unknown_id_packets");
+
+    if (n) {
+        finding(SEVERITY_NOTE, "flows", "",
+                "compare ovs-ofctl dump-flows BRIDGE | grep 'inspect(' with "
+                "ovs-vsctl --columns=name,id list Inspector",
+                "%"PRId64" packets have met inspect(id=N) with an id that no "
+                "inspector had, and passed uninspected", n);
+    }
+}
+
 void
 examine_inspectors(void)
 {
     const struct ovsrec_inspector *i = ovsrec_inspector_first(the_idl);
+    const struct ovsrec_inspector *any = NULL;
 
     if (!i) {
         finding(SEVERITY_NOTE, "inspector", "",
@@ -171,6 +214,11 @@ examine_inspectors(void)
     OVSREC_INSPECTOR_FOR_EACH (i, the_idl) {
         examine_state(i);
         examine_work(i);
+        examine_tap(i);
+        any = i->n_statistics ? i : any;
+    }
+    if (any) {
+        examine_unknown_ids(any);
     }
 }
 

@@ -18,7 +18,8 @@
 #include "util.h"
 
 #define DAY 86400
-#define SOON_DAYS 14
+#define SOON_DAYS 30
+#define LAG_SECONDS 30              /* More than any collector needs. */
 #define NEARLY_PERCENT 80
 
 static int64_t
@@ -99,6 +100,7 @@ examine_connection(const struct ovsrec_inspect_uplink *u)
 {
     const char *error = smap_get_def(&u->status, "error", "");
     const char *last = smap_get_def(&u->status, "last_error", "");
+    long long int lag = atoll(smap_get_def(&u->status, "lag_seconds", "0"));
     int64_t dropped = statistic(u, "dropped");
     char *test = xasprintf("ovs-inspectctl uplink-test %s tells step by step "
                            "what is wrong", u->name);
@@ -110,6 +112,12 @@ examine_connection(const struct ovsrec_inspect_uplink *u)
         finding(SEVERITY_ERROR, "uplink", u->name, test,
                 "not connected to %s: %s", u->target,
                 last[0] ? last : "no attempt has ended yet");
+    } else if (lag > LAG_SECONDS) {
+        finding(SEVERITY_WARNING, "uplink", u->name,
+                "on the collector's host: ovs-appctl -t ovs-inspect-collector "
+                "collector/show says whether its disk is full",
+                "connected, but the oldest record waits for %lld s: the "
+                "collector does not take them, or not as fast", lag);
     }
     if (dropped) {
         finding(SEVERITY_WARNING, "uplink", u->name,

@@ -222,11 +222,12 @@ put_name(struct ds *out, const char *name)
     ds_put_printable(out, name, strlen(name));
 }
 
+/* 'what' is what could not be done, where 'trouble' does not say it. */
 static void
-put_trouble(struct ds *out, const char *trouble)
+put_trouble(struct ds *out, const char *what, const char *trouble)
 {
     if (trouble) {
-        ds_put_format(out, ", cannot write: %s", trouble);
+        ds_put_format(out, ", %s%s", what, trouble);
     }
     ds_put_char(out, '\n');
 }
@@ -255,7 +256,7 @@ show_places(struct ds *out)
                       "journal: %s, %" PRIu64 " files, %" PRIu64 " of %" PRIu64
                       " bytes, %" PRIu64 " waiting",
                       j.folder, j.files, j.bytes, j.max_bytes, j.waiting);
-        put_trouble(out, j.trouble);
+        put_trouble(out, "", j.trouble);
     }
     if (sink->output) {
         collector_output_get_stats(sink->output, &o);
@@ -265,7 +266,7 @@ show_places(struct ds *out)
             ds_put_format(out, ", %" PRIu64 " bytes behind",
                           collector_copy_behind(copy));
         }
-        put_trouble(out, o.trouble);
+        put_trouble(out, "cannot write: ", o.trouble);
     }
 }
 

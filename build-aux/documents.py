@@ -347,7 +347,7 @@ class Known:
 
     def faults(self, text):
         text = text.replace('\\\n', ' ')
-        for name in re.findall(r'(?<![\w/.])((?:inspect|collector)/[a-z-]+)', text):
+        for name in re.findall(r'(?<![\w/.-])((?:inspect|collector)/[a-z-]+)', text):
             if name not in self.appctl and '.' not in name:
                 yield f'there is no command {name}'
         for line in text.split('\n'):

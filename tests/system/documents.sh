@@ -3,7 +3,7 @@
 # Every command of the documents: build-aux/documents.py finds them, this runs
 # them as they stand, document by document, on a host that has what they name.
 #
-#     a b (VMs, as in README.md) ---+           /etc/pki, /etc/openvswitch,
+#     a b (VMs, as in README.md) ---+           /etc, where it is written,
 #     vm1 vm2 (rules.md) -----------+  br-int   /etc/hosts, /var/log, /var/lib,
 #     web1 db1 (troubleshooting.md) +           /var/spool are this sandbox's
 #     web app (quickstart.md) ------+           own; names of collectors are
@@ -40,7 +40,7 @@ private_folders() {
     for d in /var/log /var/lib /var/spool; do
         mount -t tmpfs tmpfs $d || return 1
     done
-    mkdir -p /etc/pki /etc/openvswitch /var/spool/openvswitch \
+    mkdir -p /etc/openvswitch/inspect /etc/ovs-inspect \
         /var/lib/openvswitch /var/log/openvswitch "$work/bin" "$plan"
     # shellcheck disable=SC2086
     echo 127.0.0.1 localhost "$(hostname)" $NAMES >/etc/hosts
@@ -56,15 +56,15 @@ credentials() {
     SENSOR=$(hostname)
     pki_ca site && pki_cert site collector collector "$names" &&
         pki_cert site sensor "$SENSOR" "DNS:$SENSOR" || return 1
-    for f in /etc/pki/host "$work/sensor"; do
+    for f in /etc/openvswitch/inspect/host "$work/sensor"; do
         cp "$PKI/sensor.key" "$f.key" && cp "$PKI/sensor.pem" "$f.pem"
     done
-    for f in "$work/soc" /etc/openvswitch/collector /etc/pki/collector; do
+    for f in "$work/soc" /etc/ovs-inspect/collector; do
         cp "$PKI/collector.key" "$f.key" &&
             cp "$PKI/collector.pem" "$f.pem"
     done
-    for f in /etc/pki/ca.pem "$work/ca.pem" \
-             /etc/openvswitch/sensors-ca.pem; do
+    for f in /etc/openvswitch/inspect/ca.pem "$work/ca.pem" \
+             /etc/ovs-inspect/sensors-ca.pem; do
         cp "$PKI/site-ca.pem" "$f"
     done
 }
@@ -124,7 +124,7 @@ clean() {
         -- set Open_vSwitch . external_ids:system-id="$(hostname)" &&
         ovs-ofctl del-flows br-int &&
         ovs-ofctl add-flow br-int priority=0,actions=NORMAL &&
-        rm -rf /var/lib/inspect /var/log/inspect.json \
+        rm -rf /var/lib/ovs-inspect /var/log/ovs-inspect \
             /var/lib/openvswitch/* /etc/openvswitch/soc.token &&
         mkdir -p /var/lib/openvswitch
 }
@@ -171,7 +171,8 @@ doc_Documentation_ovs_inspect_probe_8() {
 }
 
 doc_Documentation_ovs_inspectctl_8() {
-    ovs-vsctl set-ssl /etc/pki/host.key /etc/pki/host.pem /etc/pki/ca.pem
+    ovs-vsctl set-ssl /etc/openvswitch/inspect/host.key \
+        /etc/openvswitch/inspect/host.pem /etc/openvswitch/inspect/ca.pem
 }
 
 doc_Documentation_operators_md() {
@@ -204,7 +205,7 @@ then_seen() {
 }
 
 then_recorded() {
-    flush && sandbox_wait 10 grep -q "$A_ID" /var/log/inspect.json
+    flush && sandbox_wait 10 grep -q "$A_ID" /var/log/ovs-inspect/records.json
 }
 
 then_ips_up() {
@@ -297,7 +298,7 @@ then_inspected() {
 
 then_recorded_by_soc() {
     flush && sandbox_wait 15 grep -q "$A_ID" \
-        /var/log/openvswitch/inspect.json
+        /var/log/ovs-inspect/records.json
 }
 
 before_a_flow() {
@@ -310,7 +311,7 @@ then_no_flow() {
 }
 
 before_enabled_again() {
-    use_vms
+    before_fresh_inspectors && use_vms
 }
 
 then_off_by_name() {

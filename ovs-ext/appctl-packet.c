@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 
 #include "ovs-ext/rows.h"
+#include "packet/packet.h"
 #include "packets.h"
 #include "util.h"
 
@@ -271,7 +272,9 @@ read_icmp_type(const struct words *words, const struct insp_service *service,
     } else {
         assume(p, "icmp_type=%u", type);
     }
-    p->subject.source.l4_port = p->subject.destination.l4_port = type;
+    p->subject.source.l4_port = insp_icmp_reverse(p->subject.proto,
+                                                  (uint8_t) type);
+    p->subject.destination.l4_port = (uint16_t) type;
     return error;
 }
 

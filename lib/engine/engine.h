@@ -97,6 +97,7 @@ struct insp_nat_tuple {
     uint16_t dst_port;
     uint8_t ip_version;
     uint8_t proto;
+    uint8_t icmp_type;                  /* Of ICMP, else 0. */
     bool reply;                         /* The packet is of the other one. */
 };
 

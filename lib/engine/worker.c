@@ -81,6 +81,9 @@ set_connection_key(const struct insp_batch *b, struct insp_item *item,
         item->side = (uint8_t) insp_key_from_tuple(
             &item->key, nat->ip_version, nat->proto, nat->src, nat->dst,
             nat->src_port, nat->dst_port, &b->ctx->zone);
+        if (nat->proto == INSP_PROTO_ICMP || nat->proto == INSP_PROTO_ICMPV6) {
+            insp_key_set_query(&item->key, item->side, nat->icmp_type);
+        }
         item->side ^= nat->reply;
     } else {
         item->side = (uint8_t) insp_key_from_packet(&item->key, &item->packet,

@@ -216,6 +216,12 @@ fill(struct insp_conn *conn, const struct beginning *b)
         syn == (INSP_TCP_SYN | INSP_TCP_ACK)) {
         conn->initiator ^= 1;
     }
+    conn->icmp_type = packet->icmp_type;
+    if (b->key->query) {
+        /* Whoever was seen first: who asks has begun. */
+        conn->initiator = insp_key_asker(b->key);
+        conn->icmp_type = (uint8_t) b->key->query;
+    }
     conn->end_reason = INSP_END_NONE;
     memset((void *) conn->flow, 0, sizeof conn->flow);
     for (int i = 0; i < 2; i++) {
@@ -238,7 +244,6 @@ fill(struct insp_conn *conn, const struct beginning *b)
     conn->life++;
     conn->quota_slot = b->quota_slot;
     atomic_store_explicit(&conn->claim, UINT16_MAX, memory_order_relaxed);
-    conn->icmp_type = packet->icmp_type;
     conn->icmp_code = packet->icmp_code;
     atomic_store_explicit(&conn->app, 0, memory_order_relaxed);
     atomic_store_explicit(&conn->dialog, 0, memory_order_relaxed);

@@ -122,23 +122,44 @@ insp_key_from_tuple(struct insp_key *key, uint8_t ip_version, uint8_t proto,
                     zone);
 }
 
+void
+insp_key_set_query(struct insp_key *key, unsigned int side, uint8_t type)
+{
+    uint8_t query = insp_icmp_query(key->proto, type);
+    unsigned int asker = side ^ (type != query);
+
+    /* Who talks to himself is side 0 whichever way it goes. */
+    if (!query || !memcmp(key->addr[0], key->addr[1], sizeof key->addr[0])) {
+        asker = 0;
+    }
+    key->query = (uint16_t) (asker << 8 | query);
+}
+
+static unsigned int
+key_from_icmp(struct insp_key *key, const struct insp_packet *packet,
+              const struct insp_zone *zone)
+{
+    uint16_t port =
+        insp_icmp_has_id(packet->proto, packet->icmp_type)
+            ? packet->icmp_id
+            : (uint16_t) (packet->icmp_type << 8 | packet->icmp_code);
+    unsigned int side = make_key(key, packet->ip_version, packet->proto,
+                                 packet->src, packet->dst, port, port, zone);
+
+    insp_key_set_query(key, side, packet->icmp_type);
+    return side;
+}
+
 unsigned int
 insp_key_from_packet(struct insp_key *key, const struct insp_packet *packet,
                      const struct insp_zone *zone)
 {
-    uint16_t src_port = packet->src_port;
-    uint16_t dst_port = packet->dst_port;
-
     if (packet->proto == INSP_PROTO_ICMP ||
         packet->proto == INSP_PROTO_ICMPV6) {
-        src_port =
-            insp_icmp_has_id(packet->proto, packet->icmp_type)
-                ? packet->icmp_id
-                : (uint16_t) (packet->icmp_type << 8 | packet->icmp_code);
-        dst_port = src_port;
+        return key_from_icmp(key, packet, zone);
     }
     return make_key(key, packet->ip_version, packet->proto, packet->src,
-                    packet->dst, src_port, dst_port, zone);
+                    packet->dst, packet->src_port, packet->dst_port, zone);
 }
 
 void

@@ -14,7 +14,9 @@
  * Fails:    never.
  *
  * ICMP and ICMPv6: for queries and replies (echo, timestamp, ...) both ports
- * are the identifier; for all others both are type << 8 | code.  IPv4
+ * are the identifier, and 'query' is the type of the query, with bit 8 set
+ * when side 1 asks; for all others both ports are type << 8 | code.  So no
+ * message is of the connection of one that a rule may tell from it.  IPv4
  * addresses are stored as ::ffff:a.b.c.d.
  */
 
@@ -50,7 +52,7 @@ struct insp_key {
     struct insp_zone zone;
     uint8_t ip_version;         /* 4, 6; 0: a remainder, see below. */
     uint8_t proto;
-    uint16_t zero;
+    uint16_t query;             /* ICMP, see below; else 0. */
 };
 
 #define INSP_KEY_WORDS 6        /* 64-bit words, and four bytes more. */
@@ -261,6 +263,17 @@ unsigned int insp_key_from_tuple(struct insp_key *, uint8_t ip_version,
                                  uint8_t proto, const uint8_t *src,
                                  const uint8_t *dst, uint16_t src_port,
                                  uint16_t dst_port, const struct insp_zone *);
+
+/* Adds to the key of a tuple of ICMP what its message asks or answers; 'side'
+ * has sent it.  (insp_key_from_packet() has done so.) */
+void insp_key_set_query(struct insp_key *, unsigned int side, uint8_t type);
+
+/* The side that asks, of a key with a query. */
+static inline uint8_t
+insp_key_asker(const struct insp_key *key)
+{
+    return key->query >> 8;
+}
 
 void insp_key_remainder(struct insp_key *, enum insp_remainder,
                         uint16_t ethertype, uint32_t in_port,

@@ -143,7 +143,7 @@ struct insp_conn {
     _Atomic uint32_t attention_link;
     _Atomic uint16_t claim;             /* Worker that wants to own a flow:
                                          * slot << 1 | side. */
-    uint8_t icmp_type;                  /* Of the first packet. */
+    uint8_t icmp_type;                  /* Of the query, or the first packet. */
     uint8_t icmp_code;
     _Atomic uint32_t dialog;            /* What is read of it: in the terms of
                                          * who reads; 0: nothing. */

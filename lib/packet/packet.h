@@ -96,6 +96,31 @@ insp_icmp_has_id(uint8_t proto, uint8_t type)
                : type == 128 || type == 129 || type == 160 || type == 161;
 }
 
+/* The type of the query that such a message is or answers; 0: neither. */
+static inline uint8_t
+insp_icmp_query(uint8_t proto, uint8_t type)
+{
+    if (!insp_icmp_has_id(proto, type)) {
+        return 0;
+    }
+    return type == 0                 ? 8
+           : type > 12 && type <= 18 ? (uint8_t) ((type - 1) | 1)
+                                     : type & 0xfe;
+}
+
+/* The type of what goes the other way: of what answers a query, or of the
+ * query that it answers; of anything else its own. */
+static inline uint8_t
+insp_icmp_reverse(uint8_t proto, uint8_t type)
+{
+    uint8_t query = insp_icmp_query(proto, type);
+
+    return !query          ? type
+           : type != query ? query
+           : query == 8    ? 0
+                           : (uint8_t) (query + 1);
+}
+
 /* Parses the 'size' bytes at 'frame', all of a packet that was 'wire_size'
  * bytes long (size < wire_size: a truncated capture). */
 enum insp_packet_fact insp_packet_parse(struct insp_packet *,

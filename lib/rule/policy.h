@@ -85,7 +85,8 @@ struct insp_subject_end {
     uint8_t addr[16];           /* IPv4 as ::ffff:a.b.c.d; of an ARP all
                                  * zeros, which only any and !... match. */
     uint8_t mac[6];
-    uint16_t l4_port;           /* ICMP: the type, in both ends. */
+    uint16_t l4_port;           /* ICMP: the type; of the source that of
+                                 * what goes the other way. */
     uint32_t port_id;           /* 0: unknown, no VM. */
 };
 

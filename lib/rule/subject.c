@@ -2,9 +2,11 @@
 /* How it works: what a parsed packet says of itself, in the form that rules
  * look at.  Only what was read is taken: a frame that is too short for its
  * MACs has none, and what is neither IP nor ARP is something that no rule
- * matches.  ICMPv6 is neighbour discovery in IPv6 alone: inside IPv4 it would
- * be a way around every rule but one for nd.  What a connection speaks, and
- * with whom, is the same in both directions. */
+ * matches.  ICMP has its type in the place of the destination's port, and in
+ * that of the source's the type that goes the other way, so that the reverse
+ * of an answer is the question.  ICMPv6 is neighbour discovery in IPv6 alone:
+ * inside IPv4 it would be a way around every rule but one for nd.  What a
+ * connection speaks, and with whom, is the same in both directions. */
 
 #include "packet/eth.h"
 #include "rule/policy.h"
@@ -44,7 +46,7 @@ insp_subject_init(struct insp_subject *s, const struct insp_packet *p,
     s->kind = INSP_SUBJECT_IP;
     s->proto = p->proto;
     if (p->proto == INSP_PROTO_ICMP || p->proto == INSP_PROTO_ICMPV6) {
-        s->source.l4_port = p->icmp_type;
+        s->source.l4_port = insp_icmp_reverse(p->proto, p->icmp_type);
         s->destination.l4_port = p->icmp_type;
         if (p->ip_version == 6 && p->proto == INSP_PROTO_ICMPV6 &&
             p->icmp_type >= ND_FIRST && p->icmp_type <= ND_LAST) {

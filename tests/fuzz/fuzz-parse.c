@@ -73,6 +73,7 @@ check_key(const struct insp_packet *p)
     reply.dst = p->src;
     reply.src_port = p->dst_port;
     reply.dst_port = p->src_port;
+    reply.icmp_type = insp_icmp_reverse(p->proto, p->icmp_type);
     memset(&key, 0xa5, sizeof key);
     memset(&reply_key, 0x5a, sizeof reply_key);
     side = insp_key_from_packet(&key, p, &zone);

@@ -352,6 +352,20 @@ test_key_of_icmp(void)
     (void) insp_key_from_packet(&y, &request, &zone);
     CU_ASSERT_FALSE(insp_key_equal(&x, &y));
 
+    /* Another query, or the other end's, is of another connection. */
+    request.icmp_id = 77;
+    request.icmp_type = 13;
+    (void) insp_key_from_packet(&y, &request, &zone);
+    CU_ASSERT_FALSE(insp_key_equal(&x, &y));
+    reply.icmp_type = 14;
+    (void) insp_key_from_packet(&x, &reply, &zone);
+    CU_ASSERT(insp_key_equal(&x, &y));
+    UNIT_EQ(insp_key_asker(&x), 0);
+    reply.icmp_type = 13;
+    (void) insp_key_from_packet(&x, &reply, &zone);
+    CU_ASSERT_FALSE(insp_key_equal(&x, &y));
+    UNIT_EQ(insp_key_asker(&x), 1);
+
     reply.icmp_type = 3; /* Unreachable: type and code. */
     reply.icmp_code = 1;
     reply.icmp_id = 0;
@@ -362,10 +376,35 @@ test_key_of_icmp(void)
     request.proto = INSP_PROTO_ICMPV6;
     request.icmp_type = 129;
     (void) insp_key_from_packet(&y, &request, &zone);
-    UNIT_EQ(y.port[0], 78);
+    UNIT_EQ(y.port[0], 77);
     request.icmp_type = 135;
     (void) insp_key_from_packet(&y, &request, &zone);
     UNIT_EQ(y.port[0], 135 << 8);
+}
+
+/* What goes the other way, of each type that has an identifier. */
+static void
+test_icmp_reverse(void)
+{
+    static const uint8_t queries4[] = { 8, 13, 15, 17, 42 };
+    static const uint8_t answers4[] = { 0, 14, 16, 18, 43 };
+    static const uint8_t queries6[] = { 128, 160 };
+
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(queries4); i++) {
+        UNIT_EQ(insp_icmp_query(1, queries4[i]), queries4[i]);
+        UNIT_EQ(insp_icmp_query(1, answers4[i]), queries4[i]);
+        UNIT_EQ(insp_icmp_reverse(1, queries4[i]), answers4[i]);
+        UNIT_EQ(insp_icmp_reverse(1, answers4[i]), queries4[i]);
+    }
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(queries6); i++) {
+        UNIT_EQ(insp_icmp_query(58, queries6[i] + 1), queries6[i]);
+        UNIT_EQ(insp_icmp_reverse(58, queries6[i]), queries6[i] + 1);
+        UNIT_EQ(insp_icmp_reverse(58, queries6[i] + 1), queries6[i]);
+    }
+    UNIT_EQ(insp_icmp_query(1, 3), 0);
+    UNIT_EQ(insp_icmp_reverse(1, 3), 3);
+    UNIT_EQ(insp_icmp_reverse(58, 8), 8);
+    UNIT_EQ(insp_icmp_reverse(58, 135), 135);
 }
 
 static void
@@ -1431,7 +1470,8 @@ test_fragments_overflow(void)
 }
 
 UNIT_MAIN("flow", UNIT_TEST(test_key_is_the_same_both_ways),
-          UNIT_TEST(test_key_tells_apart), UNIT_TEST(test_hash_spreads), UNIT_TEST(test_key_of_icmp),
+          UNIT_TEST(test_key_tells_apart), UNIT_TEST(test_hash_spreads),
+          UNIT_TEST(test_key_of_icmp), UNIT_TEST(test_icmp_reverse),
           UNIT_TEST(test_key_of_remainder), UNIT_TEST(test_zones_keep_apart),
           UNIT_TEST(test_handshake_and_round_trip),
           UNIT_TEST(test_round_trip_unknown_after_repeated_syn),

@@ -650,7 +650,9 @@ test_subject(void)
         insp_subject_init(&s, &p, frame, 4, 5);
         UNIT_EQ(s.kind, type >= 133 && type <= 137 ? INSP_SUBJECT_ND
                                                    : INSP_SUBJECT_IP);
-        UNIT_EQ(s.source.l4_port, type);
+        UNIT_EQ(s.source.l4_port, type == 128   ? 129
+                                  : type == 129 ? 128
+                                                : type);
         UNIT_EQ(s.destination.l4_port, type);
     }
     /* ARP and the rest have no addresses; a cut frame not even MACs. */

@@ -191,6 +191,15 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
     }
 }
 
+/* Whether it may be what some rule refuses, and looks otherwise because its
+ * sender wants that: such a packet has no other use (RFC 7112). */
+static bool
+hides(const struct insp_batch *b, const struct insp_item *item)
+{
+    return item->packet.is_hidden && b->inspector->policy &&
+           insp_policy_refuses(b->inspector->policy);
+}
+
 /* What no rule can be held against, for want of a whole packet or of the one
  * that began it, is in the inspector's fail_mode; frames that are no IP pass
  * unless a rule drops them. */
@@ -204,6 +213,9 @@ judge_alone(const struct insp_batch *b, const struct insp_item *item,
         insp_subject_init(&subject, &item->packet, frame->data,
                           b->ctx->in_port, item->out_port);
         insp_policy_judge(b->inspector->binding, &subject, INSP_ALL_SLOTS, j);
+    }
+    if (!is_refused(j) && INSP_UNLIKELY(hides(b, item))) {
+        *j = (struct insp_judgement) { .verdict = INSP_VERDICT_DROP };
     }
     if (!is_refused(j) && b->inspector->fail_closed
         && item->why != INSP_REMAINDER_ARP

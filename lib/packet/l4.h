@@ -36,14 +36,31 @@ insp_l4_ports(struct insp_packet *p, const uint8_t *h)
     p->dst_port = insp_be16(h + 2);
 }
 
+/* The header is not all there.  Ports stand in front, so that a fragment that
+ * is as small as can be still has them (RFC 1858); one without is possible in
+ * IPv6 (RFC 7112). */
+static INSP_NOINLINE enum insp_packet_fact
+insp_l4_cut(struct insp_packet *p, struct insp_cursor c, bool has_ports)
+{
+    const uint8_t *ports = has_ports ? insp_cursor_take(&c, 4) : NULL;
+
+    if (ports) {
+        insp_l4_ports(p, ports);
+    } else {
+        p->is_hidden = p->is_fragment;
+    }
+    return INSP_PACKET_L4_TRUNCATED;
+}
+
 static inline enum insp_packet_fact
 insp_tcp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 {
+    struct insp_cursor start = *c;
     const uint8_t *tcp = insp_cursor_take(c, 20);
     size_t header_size;
 
     if (INSP_UNLIKELY(!tcp)) {
-        return INSP_PACKET_L4_TRUNCATED;
+        return insp_l4_cut(p, start, true);
     }
     insp_l4_ports(p, tcp);
     p->tcp_seq = insp_be32(tcp + 4);
@@ -68,11 +85,12 @@ insp_tcp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 static inline enum insp_packet_fact
 insp_udp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 {
+    struct insp_cursor start = *c;
     const uint8_t *udp = insp_cursor_take(c, 8);
     size_t size;
 
     if (INSP_UNLIKELY(!udp)) {
-        return INSP_PACKET_L4_TRUNCATED;
+        return insp_l4_cut(p, start, true);
     }
     insp_l4_ports(p, udp);
     size = insp_be16(udp + 4);
@@ -91,10 +109,11 @@ insp_udp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 static inline enum insp_packet_fact
 insp_sctp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 {
+    struct insp_cursor start = *c;
     const uint8_t *sctp = insp_cursor_take(c, 12);
 
     if (INSP_UNLIKELY(!sctp)) {
-        return INSP_PACKET_L4_TRUNCATED;
+        return insp_l4_cut(p, start, true);
     }
     insp_l4_ports(p, sctp);
     return insp_l4_payload(p, 12, left);
@@ -104,10 +123,11 @@ insp_sctp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 static inline enum insp_packet_fact
 insp_icmp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
 {
+    struct insp_cursor start = *c;
     const uint8_t *icmp = insp_cursor_take(c, 8);
 
     if (INSP_UNLIKELY(!icmp)) {
-        return INSP_PACKET_L4_TRUNCATED;
+        return insp_l4_cut(p, start, false);
     }
     p->icmp_type = icmp[0];
     p->icmp_code = icmp[1];

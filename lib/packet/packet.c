@@ -53,6 +53,8 @@ insp_packet_parse(struct insp_packet *p, const void *frame, size_t size,
         p->l4_ofs = (uint16_t) (c.at - (const uint8_t *) frame);
         insp_l4_payload(p, 0, left);
     }
+    p->is_hidden = fact == INSP_PACKET_EXT_DEPTH ||
+                   (fact == INSP_PACKET_IP_TRUNCATED && p->is_fragment);
     return fact;
 }
 

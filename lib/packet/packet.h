@@ -57,13 +57,17 @@ struct insp_packet {
     const uint8_t *src;         /* 4 or 16 bytes, by 'ip_version'. */
     const uint8_t *dst;
     uint16_t ethertype;         /* Behind the VLAN tags. */
-    uint16_t vlan[2];           /* VLAN ids, outer first. */
+    uint16_t vlan[2];           /* VLAN ids, outer first; priority tags have
+                                 * none. */
     uint8_t n_vlans;
     uint8_t ip_version;         /* 4, 6, or 0: not IP. */
     uint8_t proto;              /* Behind IPv6 extension headers. */
     uint8_t ttl;                /* IPv4 TTL or IPv6 hop limit. */
 
     bool is_fragment;           /* Of any kind, the first included. */
+    bool is_hidden;             /* It goes deeper than is looked, or its
+                                 * transport header is in a later fragment:
+                                 * to its receiver it may be anything. */
     bool group;                 /* Destination MAC is broadcast or multicast. */
     uint32_t frag_id;           /* IPv4 identification, IPv6 fragment id. */
 

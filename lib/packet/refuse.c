@@ -57,7 +57,9 @@ enum {
 _Static_assert(14 + IP4_SIZE + 8 + 60 + 8 <= INSP_REFUSE_MAX, "a quotation");
 _Static_assert(14 + IP6_SIZE + 8 + IP6_SIZE + 8 <= INSP_REFUSE_MAX,
                "a quotation");
-_Static_assert(14 + 8 + IP6_SIZE + TCP_SIZE <= INSP_REFUSE_MAX, "a RST");
+_Static_assert(14 + 4 * INSP_ETH_MAX_TAGS + 8 + IP6_SIZE + TCP_SIZE <=
+                   INSP_REFUSE_MAX,
+               "a RST");
 
 /* ------------------------------------------------------------------------ */
 /* Whether. */

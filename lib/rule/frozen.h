@@ -93,6 +93,7 @@ struct insp_policy {
     uint64_t *no_vm;       /* ... for packets between no VMs. */
     uint64_t *none;        /* Empty. */
     bool reverse;          /* Some look at the source's service. */
+    bool refuses;          /* Some drop or reset. */
 
     struct insp_pool pool;
     struct insp_addresses addresses;

@@ -20,6 +20,12 @@ insp_policy_reads_apps(const struct insp_policy *policy)
     return policy->learnt.any;
 }
 
+bool
+insp_policy_refuses(const struct insp_policy *policy)
+{
+    return policy->refuses;
+}
+
 struct insp_policy *
 insp_policy_ref(struct insp_policy *policy)
 {

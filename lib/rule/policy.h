@@ -63,6 +63,8 @@ uint32_t insp_policy_version(const struct insp_policy *);
 /* Whether a judgement may depend on 'app' and 'name' of a subject.  If not,
  * nobody need find them out or judge again when they become known. */
 bool insp_policy_reads_apps(const struct insp_policy *);
+/* Whether any rule drops or resets. */
+bool insp_policy_refuses(const struct insp_policy *);
 struct insp_policy *insp_policy_ref(struct insp_policy *);
 void insp_policy_unref(struct insp_policy *);           /* NULL is fine. */
 

@@ -460,6 +460,120 @@ test_icmp_answers_pass_in_a_new_version(void)
     desk_close(&d);
 }
 
+/* UDP to port 53, or what its receiver makes that of. */
+static void
+make_udp(struct frame *f, int how)
+{
+    static const uint8_t tag[4] = { 0x81, 0, 0, 0 };
+
+    frame_begin(f);
+    switch (how) {
+    case 0:                             /* IPv6, behind nine headers. */
+        frame_eth(f, 0x86dd);
+        frame_ip6(f, 60, 9 * 8 + 8);
+        for (int i = 0; i < 9; i++) {
+            frame_ext(f, i < 8 ? 60 : INSP_PROTO_UDP, 8);
+        }
+        break;
+    case 1:                             /* In the second fragment. */
+        frame_eth(f, 0x86dd);
+        frame_ip6(f, 44, 8 + 8);
+        frame_ext_fragment(f, 60, 1);
+        frame_ext(f, INSP_PROTO_UDP, 8);
+        return;
+    case 2:
+        frame_eth(f, 0x86dd);
+        frame_ip6(f, 44, 8 + 8);
+        frame_ext_fragment(f, 60, 1);
+        insp_put_be16(&f->put, INSP_PROTO_UDP << 8 | 3);
+        frame_fill(f, 6);
+        return;
+    case 3:
+        frame_eth(f, 0x86dd);
+        frame_ip6(f, 44, 8);
+        frame_ext_fragment(f, INSP_PROTO_UDP, 1);
+        return;
+    case 4:                             /* Behind nine priority tags. */
+        frame_eth(f, 0x8100);
+        for (int i = 0; i < 8; i++) {
+            frame_bytes(f, tag + 2, 2);
+            frame_bytes(f, tag, 2);
+        }
+        frame_vlan(f, 0, 0x0800);
+        frame_ip4(f, INSP_PROTO_UDP, 8);
+        break;
+    case 5:                             /* Behind three. */
+        frame_eth(f, 0x8100);
+        for (int i = 0; i < 2; i++) {
+            frame_bytes(f, tag + 2, 2);
+            frame_bytes(f, tag, 2);
+        }
+        frame_vlan(f, 0, 0x0800);
+        frame_ip4(f, INSP_PROTO_UDP, 8);
+        break;
+    default:                            /* SNAP. */
+        frame_eth(f, 36);
+        frame_bytes(f, "\xaa\xaa\3\0\0\0\10\0", 8);
+        frame_ip4(f, INSP_PROTO_UDP, 8);
+        break;
+    }
+    frame_udp(f, 1000, 53, 8);
+}
+
+/* Where slot 2 drops anything, what may be anything is dropped.  Mutation: in
+ * judge_alone(), do not ask for is_hidden. */
+static void
+test_what_is_hidden_passes_no_firewall(void)
+{
+    struct frame f;
+    struct desk d;
+
+    desk_open(&d);
+    for (int drops = 0; drops < 2; drops++) {
+        rig_rule(&d.r, "watch", 3, BOTH, INSP_ACTION_ALERT, "", "", "udp/53");
+        if (drops) {
+            rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "", "udp/53");
+        } else {
+            rig_rule(&d.r, "yes", 2, BOTH, INSP_ACTION_ALLOW, "", "", "");
+        }
+        desk_apply(&d);
+        for (int how = 0; how < 7; how++) {
+            make_udp(&f, how);
+            UNIT_EQ(send_frame(&d, false, &f),
+                    drops ? INSP_VERDICT_DROP : INSP_VERDICT_ALLOW);
+        }
+    }
+    desk_close(&d);
+}
+
+/* The ports stand in the first fragment, if it is no longer than eight bytes;
+ * what begins a datagram that is refused needs no more of it.  Mutation: read
+ * no ports of a header that is cut. */
+static void
+test_ports_of_a_tiny_fragment(void)
+{
+    static const uint8_t protos[] = { INSP_PROTO_TCP, INSP_PROTO_SCTP };
+    struct frame f;
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "", "tcp/23 sctp/23");
+    desk_apply(&d);
+    for (size_t i = 0; i < INSP_ARRAY_SIZE(protos); i++) {
+        for (uint16_t port = 22; port < 24; port++) {
+            frame_begin(&f);
+            frame_eth(&f, 0x0800);
+            frame_ip4_full(&f, protos[i], 8, 0, 0x2000);
+            insp_put_be16(&f.put, 1000);
+            insp_put_be16(&f.put, port);
+            frame_fill(&f, 4);
+            UNIT_EQ(send_frame(&d, false, &f),
+                    port == 23 ? INSP_VERDICT_DROP : INSP_VERDICT_ALLOW);
+        }
+    }
+    desk_close(&d);
+}
+
 UNIT_MAIN("judge",
           UNIT_TEST(test_replies_of_what_is_allowed_pass),
           UNIT_TEST(test_new_version_reaches_live_connections),
@@ -471,5 +585,7 @@ UNIT_MAIN("judge",
           UNIT_TEST(test_drops_hold_without_a_table),
           UNIT_TEST(test_explain_says_what_judge_does),
           UNIT_TEST(test_icmp_goes_by_its_type),
+          UNIT_TEST(test_what_is_hidden_passes_no_firewall),
+          UNIT_TEST(test_ports_of_a_tiny_fragment),
           UNIT_TEST(test_icmp_is_judged_by_who_asks),
           UNIT_TEST(test_icmp_answers_pass_in_a_new_version))

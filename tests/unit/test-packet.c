@@ -363,6 +363,74 @@ test_vlan_depth(void)
     UNIT_EQ(r.p.l3_ofs, 0);
 }
 
+/* Tags of no VLAN (priority tags) are none: receivers take off any number of
+ * them, so an IP packet behind three is one.  Mutation: count them. */
+static void
+test_priority_tags(void)
+{
+    for (int n = 1; n <= 9; n++) {
+        struct frame f;
+        struct parsed r;
+
+        frame_begin(&f);
+        frame_eth(&f, 0x8100);
+        for (int i = 0; i < n - 1; i++) {
+            frame_vlan(&f, i == 2 ? 7 : 0xe000, 0x8100);
+        }
+        frame_vlan(&f, 0, 0x0800);
+        frame_ip4(&f, 17, 8);
+        frame_udp(&f, 1000, 53, 8);
+        r = parse(&f);
+        if (n == 9) {
+            CHECK_FACT(r, VLAN_DEPTH);
+            UNIT_EQ(r.p.l3_ofs, 0);
+            CU_ASSERT_TRUE(r.p.is_hidden);
+            continue;
+        }
+        CHECK_FACT(r, OK);
+        UNIT_EQ(r.p.n_vlans, n > 3);
+        UNIT_EQ(r.p.vlan[0], n > 3 ? 7 : 0);
+        UNIT_EQ(r.p.dst_port, 53);
+        UNIT_EQ(r.p.l3_ofs, 14 + 4 * n);
+        CU_ASSERT_FALSE(r.p.is_hidden);
+    }
+}
+
+/* IP behind LLC and SNAP (RFC 1042) is IP to some receivers, and to Open
+ * vSwitch.  Mutation: do not look behind LLC. */
+static void
+test_snap(void)
+{
+    static const uint8_t snap[] = { 0xaa, 0xaa, 3, 0, 0, 0 };
+
+    for (int i = 0; i < 4; i++) {
+        struct frame f;
+        struct parsed r;
+
+        frame_begin(&f);
+        frame_eth(&f, i == 1 ? 0x8100 : 36);
+        if (i == 1) {
+            frame_vlan(&f, 5, 36);
+        }
+        frame_bytes(&f, snap, sizeof snap);
+        f.bytes[14] ^= i == 2;          /* Another LLC. */
+        insp_put_be16(&f.put, i == 3 ? 0x05ff : 0x0800);
+        frame_ip4(&f, 17, 8);
+        frame_udp(&f, 1000, 53, 8);
+        r = parse(&f);
+        if (i >= 2) {
+            CHECK_FACT(r, NON_IP);
+            UNIT_EQ(r.p.ethertype, 0);
+            UNIT_EQ(r.p.l3_ofs, 14);
+            continue;
+        }
+        CHECK_FACT(r, OK);
+        UNIT_EQ(r.p.ethertype, 0x0800);
+        UNIT_EQ(r.p.l3_ofs, 22 + 4 * i);
+        UNIT_EQ(r.p.dst_port, 53);
+    }
+}
+
 static void
 test_group(void)
 {
@@ -996,6 +1064,8 @@ UNIT_MAIN("packet",
           UNIT_TEST(test_other_protocols),
           UNIT_TEST(test_vlan),
           UNIT_TEST(test_vlan_depth),
+          UNIT_TEST(test_priority_tags),
+          UNIT_TEST(test_snap),
           UNIT_TEST(test_group),
           UNIT_TEST(test_arp),
           UNIT_TEST(test_non_ip),

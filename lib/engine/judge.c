@@ -20,7 +20,7 @@
  * judged again too.
  *
  * The copies of a flood are one connection with many destinations, so each is
- * judged by itself.
+ * judged by itself; so is a packet that goes elsewhere than its connection.
  *
  * A packet without a connection is judged by itself, and what the rules let
  * pass then follows the inspector's fail_mode: a full table never turns a
@@ -158,6 +158,17 @@ tell_what_was_read(const struct insp_batch *b, const struct insp_conn *conn,
 }
 
 static void
+note_alert(const struct insp_batch *b, const struct insp_item *item,
+           struct insp_conn *conn, const struct insp_judgement *j)
+{
+    if (j->alert) {
+        atomic_store_explicit(&conn->flow[item->side].alert, j->alert,
+                              memory_order_relaxed);
+        insp_table_report_soon(b->inspector->table, conn);
+    }
+}
+
+static void
 judge_connection(struct insp_batch *b, const struct insp_item *item,
                  const struct insp_frame *frame, struct insp_conn *conn,
                  struct insp_judgement *j)
@@ -178,6 +189,10 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
     } else {
         judge_direction(b, item, &subject, conn, j);
     }
+    if (INSP_UNLIKELY(insp_goes_elsewhere(b, item, conn))) {
+        note_alert(b, item, conn, j);
+        return;
+    }
     atomic_store_explicit(&flow->judgement,
                           insp_judgement_pack(j, b->inspector->version),
                           memory_order_seq_cst);
@@ -185,10 +200,7 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
         != told) {
         insp_judge_anew(conn);
     }
-    if (j->alert) {
-        atomic_store_explicit(&flow->alert, j->alert, memory_order_relaxed);
-        insp_table_report_soon(b->inspector->table, conn);
-    }
+    note_alert(b, item, conn, j);
 }
 
 /* Whether it may be what some rule refuses, and looks otherwise because its
@@ -237,7 +249,8 @@ insp_judge(struct insp_batch *b, const struct insp_item *item,
     } else if (b->inspector->binding) {
         word = INSP_READ(conn->flow[item->side].judgement);
         if (INSP_LIKELY(insp_judgement_version(word) == b->inspector->version
-                        && !(b->ctx->flags & INSP_CONTEXT_FLOOD))) {
+                        && !(b->ctx->flags & INSP_CONTEXT_FLOOD)
+                        && !insp_goes_elsewhere(b, item, conn))) {
             insp_judgement_unpack(word, j);
         } else {
             judge_connection(b, item, frame, conn, j);

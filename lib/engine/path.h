@@ -124,6 +124,18 @@ insp_is_allowed(const struct insp_batch *b, const struct insp_item *item,
             & b->plain.judgement_mask) == b->plain.judgement;
 }
 
+/* An action in a flow knows where a packet goes by its MAC address alone, which
+ * whoever sends it chooses for each.  One that goes elsewhere than the
+ * connection is known to go may have been let pass for the sake of that; so
+ * it is judged by itself. */
+static inline bool
+insp_goes_elsewhere(const struct insp_batch *b, const struct insp_item *item,
+                    const struct insp_conn *conn)
+{
+    return b->plain.by_mac &&
+           insp_conn_goes_elsewhere(conn, item->side, item->out_port);
+}
+
 /* Worker (worker.c): what makes a packet of this batch go the short way. */
 void insp_plain_begin(struct insp_batch *);
 

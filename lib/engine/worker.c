@@ -182,7 +182,8 @@ decide(struct insp_batch *b, const struct insp_item *item,
     struct insp_verdict verdict = { .kind = INSP_VERDICT_ALLOW };
     struct insp_judgement j;
 
-    if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn))) {
+    if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn)
+                    && !insp_goes_elsewhere(b, item, conn))) {
         return verdict;
     }
     if (b->tap && !conn && b->depth >= INSP_DEPTH_KNOWN) {
@@ -265,6 +266,8 @@ insp_plain_begin(struct insp_batch *b)
     plain->in_port = b->ctx->in_port;
     plain->worker = b->worker;
     plain->are_read = inspector->dialogs != NULL;
+    plain->by_mac = b->ctx->zone.kind == INSP_ZONE_EXPLICIT
+                    && !b->ctx->out_port && inspector->binding;
     insp_judgement_passes(b, &plain->judgement, &plain->judgement_mask);
 }
 
@@ -318,6 +321,21 @@ note(struct insp_batch *b, struct insp_noted *noted, struct insp_item *items,
     }
 }
 
+/* Where plain packets go, as describe() does it for others. */
+static INSP_NOINLINE void
+note_out_ports(const struct insp_batch *b, struct insp_noted *noted,
+               const struct insp_frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *mac = frames[i].data;
+
+        if (noted[i].is_plain) {
+            noted[i].out_port =
+                mac[0] & 1 ? 0 : insp_snapshot_port_of_mac(b->snapshot, mac);
+        }
+    }
+}
+
 /* All stages for a batch that is to be inspected. */
 static bool
 run_stages(struct insp_batch *b, const struct insp_frame *frames, size_t n,
@@ -331,6 +349,9 @@ run_stages(struct insp_batch *b, const struct insp_frame *frames, size_t n,
 
     noted[0].hash = 0; /* Of an empty batch. */
     note(b, noted, items, frames, n);
+    if (INSP_UNLIKELY(b->plain.by_mac)) {
+        note_out_ports(b, noted, frames, n);
+    }
     insp_plain_prefetch(b->inspector->table, noted, n);
     for (size_t i = 0; i < n; i++) {
         size_t from = i;

@@ -158,6 +158,28 @@ count(const struct insp_plain_batch *b, const struct insp_noted *p)
     return true;
 }
 
+/* The chain is walked twice: the second time it is in the cache. */
+static inline bool
+count_by_mac(const struct insp_plain_batch *b, const struct insp_noted *p)
+{
+    const struct insp_conn *conn = find(b, p);
+
+    return conn && !insp_conn_goes_elsewhere(conn, p->side, p->out_port) &&
+           count(b, p);
+}
+
+static INSP_NOINLINE size_t
+count_all_by_mac(const struct insp_plain_batch *b,
+                 const struct insp_noted *noted, size_t from, size_t n,
+                 uint64_t *bytes)
+{
+    for (; from < n && noted[from].is_plain && count_by_mac(b, &noted[from]);
+         from++) {
+        *bytes += noted[from].wire_size;
+    }
+    return from;
+}
+
 size_t
 insp_plain_count(const struct insp_plain_batch *b,
                  const struct insp_noted *noted, size_t from, size_t n,
@@ -165,6 +187,9 @@ insp_plain_count(const struct insp_plain_batch *b,
 {
     uint64_t sum = 0;
 
+    if (INSP_UNLIKELY(b->by_mac)) {
+        return count_all_by_mac(b, noted, from, n, bytes);
+    }
     while (from < n && noted[from].is_plain && count(b, &noted[from])) {
         sum += noted[from++].wire_size;
     }

@@ -39,6 +39,7 @@ struct insp_noted {
     uint32_t tcp_seq;
     uint32_t payload_size;
     uint32_t wire_size;
+    uint32_t out_port;          /* 'by_mac' alone: that of the MAC address. */
 };
 
 /* What all packets of a batch have in common. */
@@ -52,6 +53,8 @@ struct insp_plain_batch {
     uint32_t in_port;
     uint16_t worker;
     bool are_read;              /* Somebody reads payloads. */
+    bool by_mac;                /* Where a packet goes, its MAC address says:
+                                 * then it is asked where others went. */
     uint64_t judgement;         /* What a direction's judgement must be... */
     uint64_t judgement_mask;    /* ... in these bits: none, any word;
                                  * 1 of none, no word. */

@@ -152,6 +152,15 @@ struct insp_conn {
 _Static_assert(sizeof(struct insp_conn) == 4 * INSP_CACHE_LINE,
                "an entry is four lines");
 
+/* Whether a packet that 'side' sends goes to another port than is known of the
+ * connection; 0: it is not known where to. */
+static inline bool
+insp_conn_goes_elsewhere(const struct insp_conn *conn, unsigned int side,
+                         uint32_t out_port)
+{
+    return out_port && out_port != INSP_READ(conn->flow[!side].port);
+}
+
 /* When the connection began, by the first packet of whoever was seen first:
  * met in the middle, who began it may speak later, or never.  It never
  * changes. */

@@ -574,6 +574,59 @@ test_ports_of_a_tiny_fragment(void)
     desk_close(&d);
 }
 
+static uint8_t
+send_explicit(struct desk *d, bool reply, uint8_t flags, uint8_t to)
+{
+    struct spec spec = tcp(reply, flags, 23);
+    struct insp_context context = {
+        .inspector = 1,
+        .in_port = reply ? VM2 : VM1,
+        .zone = { .kind = INSP_ZONE_EXPLICIT },
+    };
+
+    if (to) {
+        spec.dst_mac[5] = to;
+    }
+    return run_one(d->engine, &context, &spec).kind;
+}
+
+/* An action in a flow knows where a packet goes by its MAC address alone,
+ * which its sender chooses anew for each: what was allowed to another one is
+ * not allowed to this VM.  Mutation: in insp_goes_elsewhere(), return false;
+ * in count_by_mac(), do not compare ports. */
+static void
+test_other_receiver_is_judged_anew(void)
+{
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "no", 2, TO, INSP_ACTION_DROP, "", "vm:two", "tcp/23");
+    desk_apply(&d);
+    UNIT_EQ(send_explicit(&d, false, INSP_TCP_SYN, 9), INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_explicit(&d, false, INSP_TCP_SYN, 0), INSP_VERDICT_DROP);
+    UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 9), INSP_VERDICT_ALLOW);
+    UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0), INSP_VERDICT_DROP);
+
+    /* The same of one that is established, whose packets go the short way. */
+    rig_rule(&d.r, "no", 2, TO, INSP_ACTION_DROP, "", "vm:two", "tcp/24");
+    desk_apply(&d);
+    UNIT_EQ(send_explicit(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 0),
+            INSP_VERDICT_ALLOW);
+    for (int i = 0; i < 3; i++) {
+        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0),
+                INSP_VERDICT_ALLOW);
+        UNIT_EQ(send_explicit(&d, true, INSP_TCP_ACK, 0), INSP_VERDICT_ALLOW);
+    }
+    rig_rule(&d.r, "no", 2, TO, INSP_ACTION_DROP, "", "vm:one", "tcp/23");
+    desk_apply(&d);
+    for (int i = 0; i < 3; i++) {
+        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0),
+                INSP_VERDICT_ALLOW);
+        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 1), INSP_VERDICT_DROP);
+    }
+    desk_close(&d);
+}
+
 UNIT_MAIN("judge",
           UNIT_TEST(test_replies_of_what_is_allowed_pass),
           UNIT_TEST(test_new_version_reaches_live_connections),
@@ -585,6 +638,7 @@ UNIT_MAIN("judge",
           UNIT_TEST(test_drops_hold_without_a_table),
           UNIT_TEST(test_explain_says_what_judge_does),
           UNIT_TEST(test_icmp_goes_by_its_type),
+          UNIT_TEST(test_other_receiver_is_judged_anew),
           UNIT_TEST(test_what_is_hidden_passes_no_firewall),
           UNIT_TEST(test_ports_of_a_tiny_fragment),
           UNIT_TEST(test_icmp_is_judged_by_who_asks),

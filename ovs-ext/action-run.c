@@ -103,7 +103,7 @@ fill_icmp_ports(struct insp_nat_tuple *nat, const struct dp_packet *packet)
     if (query && l4 && dp_packet_l4_size(packet) >= 6) {
         port = l4[4] << 8 | l4[5];
     }
-    nat->icmp_type = nat->src_port;
+    nat->icmp_type = (uint8_t) nat->src_port;
     nat->src_port = port;
     nat->dst_port = port;
 }

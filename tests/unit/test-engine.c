@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "frames.h"
 #include "rig.h"
 
 /* Mutation: count 'inspected' in run_stages() instead of inspect(). */
@@ -242,6 +243,50 @@ test_nat_key_is_the_original_tuple(void)
     insp_engine_destroy(engine, 100);
 }
 
+/* A ping whose source is translated: 10.0.0.1 to 10.0.0.2 by 192.0.2.9, which
+ * is what the packets say.  Mutation: forget icmp_type in the tuple, or
+ * insp_key_set_query() in set_connection_key(). */
+static void
+test_nat_of_a_ping(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_engine *engine = start(&config);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct insp_nat_tuple nat = {
+        .src = { 10, 0, 0, 1 }, .dst = { 10, 0, 0, 2 }, .src_port = 7,
+        .dst_port = 7, .ip_version = 4, .proto = INSP_PROTO_ICMP,
+        .icmp_type = 8,
+    };
+    struct insp_flow_row rows[4];
+    struct insp_verdict verdict;
+
+    for (int i = 0; i < 4; i++) {
+        struct insp_frame in;
+        struct frame f;
+
+        /* The last one is of another query, and not translated. */
+        frame_begin(&f);
+        frame_eth(&f, 0x0800);
+        frame_ip4(&f, INSP_PROTO_ICMP, 8);
+        frame_icmp(&f, i == 3 ? 13 : i & 1 ? 0 : 8, 0, 7);
+        nat.reply = i & 1;
+        in = (struct insp_frame) { f.bytes, (uint32_t) frame_size(&f),
+                                   (uint32_t) frame_size(&f),
+                                   i == 3 ? NULL : &nat };
+        insp_worker_run(engine, 0, &ctx, &in, 1, now_ns(), &verdict);
+    }
+    UNIT_EQ(insp_engine_list(engine, 1, rows, 4, 1000), 2);
+    for (int i = 0; i < 2; i++) {
+        bool is_ping = rows[i].conn.icmp_type == 8;
+
+        UNIT_EQ(rows[i].conn.icmp_type, is_ping ? 8 : 13);
+        UNIT_EQ(rows[i].conn.packets[0], is_ping ? 2 : 1);
+        UNIT_EQ(rows[i].conn.packets[1], is_ping ? 1 : 0);
+    }
+    insp_engine_destroy(engine, 100);
+}
+
 /* An absurd table is refused in words and the old one goes on.
  * Mutation: leave_table() before insp_table_create(). */
 static void
@@ -405,6 +450,7 @@ UNIT_MAIN("engine",
           UNIT_TEST(test_explicit_action_knows_destination_by_mac),
           UNIT_TEST(test_fragments_follow_their_first),
           UNIT_TEST(test_nat_key_is_the_original_tuple),
+          UNIT_TEST(test_nat_of_a_ping),
           UNIT_TEST(test_absurd_flow_limit),
           UNIT_TEST(test_overtaken_first_segment),
           UNIT_TEST(test_sums_under_stress))

@@ -243,6 +243,25 @@ test_streams_are_bounded(void)
     collector_streams_destroy(all);
 }
 
+/* A sensor may call its uplinks whatever it likes, and so does not push out
+ * what is known of others.  Mutation: let make_room() not look at sensors. */
+static void
+test_streams_of_a_sensor_are_bounded(void)
+{
+    struct collector_streams *all = collector_streams_create();
+    char uplink[16];
+
+    CU_ASSERT_PTR_NOT_NULL(collector_streams_get(all, "b", "u", 1));
+    for (int i = 0; i <= COLLECTOR_STREAMS_MAX; i++) {
+        snprintf(uplink, sizeof uplink, "%d", i);
+        CU_ASSERT_PTR_NOT_NULL(collector_streams_get(all, "a", uplink, 1));
+    }
+    CU_ASSERT_PTR_NOT_NULL(collector_streams_find(all, "b", "u", 1));
+    CU_ASSERT_PTR_NOT_NULL(collector_streams_find(all, "a", uplink, 1));
+    UNIT_EQ(collector_streams_count(all), COLLECTOR_STREAMS_OF_SENSOR_MAX + 1);
+    collector_streams_destroy(all);
+}
+
 /* Blocks. */
 
 static void
@@ -654,7 +673,8 @@ test_kill_at_any_moment(void)
 
 UNIT_MAIN("journal", UNIT_TEST(test_intervals_are_a_set),
           UNIT_TEST(test_intervals_are_bounded), UNIT_TEST(test_streams_count),
-          UNIT_TEST(test_streams_are_bounded), UNIT_TEST(test_heads),
+          UNIT_TEST(test_streams_are_bounded),
+          UNIT_TEST(test_streams_of_a_sensor_are_bounded), UNIT_TEST(test_heads),
           UNIT_TEST(test_what_is_durable_is_known),
           UNIT_TEST(test_one_process_has_it), UNIT_TEST(test_cut_at_any_byte),
           UNIT_TEST(test_damage_in_the_middle), UNIT_TEST(test_files_go),

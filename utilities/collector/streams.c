@@ -110,27 +110,42 @@ forget(struct collector_streams *s, struct collector_stream *old)
     free_stream(old);
 }
 
+/* The one of some streams that was used least recently. */
+struct crowd {
+    struct collector_stream *oldest;
+    size_t n;
+};
+
+static void
+count_in(struct crowd *crowd, struct collector_stream *stream)
+{
+    if (!crowd->n++ || stream->used < crowd->oldest->used) {
+        crowd->oldest = stream;
+    }
+}
+
+/* A sensor names its uplinks as it likes: so it has a bound as well, and does
+ * not push out what is known of others. */
 static void
 make_room(struct collector_streams *s, const char *sensor, const char *uplink)
 {
-    struct collector_stream *oldest = NULL, *oldest_here = NULL;
-    size_t n_here = 0;
+    struct crowd all = { NULL, 0 }, of_sensor = all, of_uplink = all;
 
     for (struct collector_stream *i = s->first; i; i = i->next) {
-        if (!oldest || i->used < oldest->used) {
-            oldest = i;
+        count_in(&all, i);
+        if (!strcmp(i->sensor, sensor)) {
+            count_in(&of_sensor, i);
         }
         if (is_of(i, sensor, uplink)) {
-            n_here++;
-            if (!oldest_here || i->used < oldest_here->used) {
-                oldest_here = i;
-            }
+            count_in(&of_uplink, i);
         }
     }
-    if (n_here >= COLLECTOR_INCARNATIONS_MAX) {
-        forget(s, oldest_here);
-    } else if (s->n >= COLLECTOR_STREAMS_MAX) {
-        forget(s, oldest);
+    if (of_uplink.n >= COLLECTOR_INCARNATIONS_MAX) {
+        forget(s, of_uplink.oldest);
+    } else if (of_sensor.n >= COLLECTOR_STREAMS_OF_SENSOR_MAX) {
+        forget(s, of_sensor.oldest);
+    } else if (all.n >= COLLECTOR_STREAMS_MAX) {
+        forget(s, all.oldest);
     }
 }
 

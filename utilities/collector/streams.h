@@ -10,7 +10,8 @@
  * Above:    journal.c, frames.c, show.c.   Below:  intervals.h,
  *                                                  lib/export/frame.h.
  * Threads:  one.
- * Memory:   bounded: COLLECTOR_STREAMS_MAX in all and
+ * Memory:   bounded: COLLECTOR_STREAMS_MAX in all,
+ *           COLLECTOR_STREAMS_OF_SENSOR_MAX of a sensor and
  *           COLLECTOR_INCARNATIONS_MAX of an uplink; the one that was used
  *           least recently makes room.
  * Time:     a hash's.
@@ -26,6 +27,7 @@
 
 #define COLLECTOR_STREAMS_MAX      65536
 #define COLLECTOR_INCARNATIONS_MAX 64
+#define COLLECTOR_STREAMS_OF_SENSOR_MAX (16 * COLLECTOR_INCARNATIONS_MAX)
 
 struct collector_stream {
     struct collector_stream *next; /* Of all; the oldest first. */

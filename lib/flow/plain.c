@@ -132,8 +132,9 @@ is_at_rest(const struct insp_plain_batch *b, const struct insp_flow *flow,
             INSP_READ(flow->reads) == INSP_READS_DONE);
 }
 
-static inline bool
-count(const struct insp_plain_batch *b, const struct insp_noted *p)
+static INSP_ALWAYS_INLINE bool
+count(const struct insp_plain_batch *b, const struct insp_noted *p,
+      bool by_mac)
 {
     struct insp_conn *conn = find(b, p);
     struct insp_flow *flow;
@@ -148,6 +149,9 @@ count(const struct insp_plain_batch *b, const struct insp_noted *p)
                       !goes_on(conn, flow, p) || !is_at_rest(b, flow, p))) {
         return false;
     }
+    if (by_mac && insp_conn_goes_elsewhere(conn, p->side, p->out_port)) {
+        return false;
+    }
     INSP_COUNT(flow->packets, 1);
     INSP_COUNT(flow->bytes, p->wire_size);
     atomic_store_explicit(&flow->last_ns, p->now_ns, memory_order_relaxed);
@@ -158,25 +162,17 @@ count(const struct insp_plain_batch *b, const struct insp_noted *p)
     return true;
 }
 
-/* The chain is walked twice: the second time it is in the cache. */
-static inline bool
-count_by_mac(const struct insp_plain_batch *b, const struct insp_noted *p)
+static INSP_ALWAYS_INLINE size_t
+count_all(const struct insp_plain_batch *b, const struct insp_noted *noted,
+          size_t from, size_t n, bool by_mac, uint64_t *bytes)
 {
-    const struct insp_conn *conn = find(b, p);
+    uint64_t sum = 0;
 
-    return conn && !insp_conn_goes_elsewhere(conn, p->side, p->out_port) &&
-           count(b, p);
-}
-
-static INSP_NOINLINE size_t
-count_all_by_mac(const struct insp_plain_batch *b,
-                 const struct insp_noted *noted, size_t from, size_t n,
-                 uint64_t *bytes)
-{
-    for (; from < n && noted[from].is_plain && count_by_mac(b, &noted[from]);
-         from++) {
-        *bytes += noted[from].wire_size;
+    while (from < n && noted[from].is_plain &&
+           count(b, &noted[from], by_mac)) {
+        sum += noted[from++].wire_size;
     }
+    *bytes += sum;
     return from;
 }
 
@@ -185,14 +181,7 @@ insp_plain_count(const struct insp_plain_batch *b,
                  const struct insp_noted *noted, size_t from, size_t n,
                  uint64_t *bytes)
 {
-    uint64_t sum = 0;
-
-    if (INSP_UNLIKELY(b->by_mac)) {
-        return count_all_by_mac(b, noted, from, n, bytes);
-    }
-    while (from < n && noted[from].is_plain && count(b, &noted[from])) {
-        sum += noted[from++].wire_size;
-    }
-    *bytes += sum;
-    return from;
+    return INSP_UNLIKELY(b->by_mac)
+               ? count_all(b, noted, from, n, true, bytes)
+               : count_all(b, noted, from, n, false, bytes);
 }

@@ -14,7 +14,8 @@ first call only; all else goes to its log.
 
   --id             prints what identifies SOURCE and builds nothing
   --results=NAME   runs its tests, and prints the file of what they came to;
-                   the first call only for each NAME
+                   the first call only for each NAME, TARGET and FLAGS
+  --anew           runs them though they have been run
   --target=TARGET  the tests: check (default) or check-system-userspace
   --flags=FLAGS    for the testsuite, such as "-j2 -k bridge"
   -h, --help       this text
@@ -31,6 +32,7 @@ die() {
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 id_only=
 name=
+anew=
 target=check
 flags=
 while test $# -gt 0; do
@@ -38,6 +40,7 @@ while test $# -gt 0; do
     -h | --help) usage; exit 0 ;;
     --id) id_only=yes ;;
     --results=?*) name=${1#*=} ;;
+    --anew) anew=yes ;;
     --target=?*) target=${1#*=} ;;
     --flags=*) flags=${1#*=} ;;
     -*) die "$1: no such option; try --help" ;;
@@ -98,11 +101,18 @@ if test -z "$name"; then
     exit 0
 fi
 
-results=$tree/results-$name
-if test ! -e "$results"; then
-    echo "pristine.sh: running its tests (log: $tree/$name.log)" >&2
-    "$home/run.sh" "$tree" "$target" "$flags" >"$tree/$name.log" 2>&1
-    "$home/compare.py" --save "$results" --source "$id" \
-        <"$tree/$name.log" >&2 || die "no results (log: $tree/$name.log)"
+# How many run at once makes no other tests of them.
+# shellcheck disable=SC2086
+tests=$(printf '%s\n' "$target" $flags | grep -v '^-j[0-9]*$' | sha256sum |
+        cut -c 1-8)
+results=$tree/results-$name-$tests
+log=$tree/$name-$tests.log
+if test ! -e "$results" || test -n "$anew"; then
+    echo "pristine.sh: running its tests (log: $log)" >&2
+    start=$SECONDS
+    "$home/run.sh" "$tree" "$target" "$flags" >"$log" 2>&1
+    "$home/compare.py" --save "$results" --source "$id" <"$log" >&2 ||
+        die "no results (log: $log)"
+    echo "pristine.sh: that took $((SECONDS - start)) s" >&2
 fi
 echo "$results"

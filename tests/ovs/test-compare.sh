@@ -4,7 +4,8 @@
 #
 # Mutations that make it fail: take the first verdict of a test that is run
 # twice; leave out what only the pristine tree has; believe any line of the
-# list of differences.
+# list of differences; take what was interrupted for all there is; say nothing
+# where there is nothing to compare with.
 home=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -19,6 +20,10 @@ say_pristine() {
   3: three                                           skipped (three.at:3)
   4: one                                             ok
   5: five: (a #b)                                    ok
+
+## ------------- ##
+## Test results. ##
+## ------------- ##
 END
 }
 say() {     # SED COMMANDS of what the extended tree says differently
@@ -85,11 +90,35 @@ compares "of a part, only what was run" 0 '1..6' 'edited | nine | why' \
 compares "a list that cannot be read" 1 'differences:1: neither' \
     'differs | one' -- ''
 compares "no test at all" 1 'has run no test' '' -- 'd'
-compares "results of another source" 0 '# SKIP it is of another source' '' \
+compares "the end is not reached" 1 'stopped before its end, after 6' '' \
+    -- /##/d
+compares "results of another source" 0 'it is of another source' '' \
     --source s2 -- '/ 2:/s/FAILED.*/ok/'
 compares "and a failure all the same" 1 'not ok' '' --source s2 -- \
     '/ 5:/s/ok$/FAILED (x.at:1)/'
+compares "no results at all" 1 'No such file or directory' '' \
+    --pristine "$dir/none" -- ''
+compares "no results, which need not be" 0 \
+    "compared with $dir/none # SKIP compared with nothing" '' --optional \
+    --pristine "$dir/none" -- '/ 2:/s/FAILED.*/ok/'
+compares "and a failure even so" 1 'not ok 3 - two' '' --optional \
+    --pristine "$dir/none" -- ''
+compares "and the end is not reached" 1 'stopped before its end' '' \
+    --optional --pristine "$dir/none" -- -e '/ 2:/s/FAILED.*/ok/' -e /##/d
+compares "results that need not be, and are" 1 'with it: missing' '' \
+    --optional -- '/ 5:/d'
 compares "of the same source" 1 'with it: missing' '' --source s1 -- '/ 5:/d'
+
+# What was interrupted is not kept for results.
+n=$((n + 1))
+if say_pristine | sed /##/d | "$home/compare.py" --save "$dir/part" \
+       >"$dir/out" || test -e "$dir/part"; then
+    failed=1
+    echo "not ok $n - results of a part are not saved"
+    sed 's/^/# /' "$dir/out"
+else
+    echo "ok $n - results of a part are not saved"
+fi
 
 # What the extension edits is what the list says.
 n=$((n + 1))

@@ -102,6 +102,8 @@ start=$SECONDS
 mkdir -p "$build" || die "$build: cannot be made"
 kinds="build run test"
 [[ " $wanted " != *" fuzzing "* ]] || kinds="$kinds fuzz"
+[[ " $wanted " != *" ovs-system "* && $gate != check-ovs ]] ||
+    kinds="$kinds ovs"
 # shellcheck disable=SC2086
 OVSEXT_LOG=$build/packages.log ovsext_install $kinds || exit 1
 PREFIX=$build/prefix

@@ -101,6 +101,19 @@ if test -z "$name"; then
     exit 0
 fi
 
+# Copies its input, and says every minute how far it is.
+progress() {
+    local line n=0 said=$SECONDS
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        [[ ! $line =~ ^\ *[0-9]+:\  ]] || n=$((n + 1))
+        if test $((SECONDS - said)) -ge 60; then
+            said=$SECONDS
+            echo "pristine.sh: $n tests, $((SECONDS - start)) s" >&2
+        fi
+    done
+}
+
 # How many run at once makes no other tests of them.
 # shellcheck disable=SC2086
 tests=$(printf '%s\n' "$target" $flags | grep -v '^-j[0-9]*$' | sha256sum |
@@ -110,7 +123,7 @@ log=$tree/$name-$tests.log
 if test ! -e "$results" || test -n "$anew"; then
     echo "pristine.sh: running its tests (log: $log)" >&2
     start=$SECONDS
-    "$home/run.sh" "$tree" "$target" "$flags" >"$log" 2>&1
+    "$home/run.sh" "$tree" "$target" "$flags" 2>&1 | progress >"$log"
     "$home/compare.py" --save "$results" --source "$id" <"$log" >&2 ||
         die "no results (log: $log)"
     echo "pristine.sh: that took $((SECONDS - start)) s" >&2

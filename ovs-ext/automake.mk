@@ -91,10 +91,12 @@ EXTRA_DIST += $(ovs_ext_FILES) $(ovs_at_FILES) \
 	build-aux/ovs-sources.sh \
 	tests/ovs/compare.py \
 	tests/ovs/differences.txt \
+	tests/ovs/gate-3.1.0.txt \
 	tests/ovs/pristine.sh \
 	tests/ovs/run.sh \
 	tests/ovs/test-compare.sh \
 	tests/ovs/test-integrate.sh \
+	tests/ovs/test-run.sh \
 	tests/versions.sh
 
 if WITH_OVS

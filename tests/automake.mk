@@ -40,6 +40,8 @@ check-static:
 	    $(abs_builddir)
 	@$(TALLY) static --name comparison -- \
 	    $(srcdir)/tests/ovs/test-compare.sh
+	@$(TALLY) static --name 'runs to compare' -- \
+	    $(srcdir)/tests/ovs/test-run.sh
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
 	@$(TALLY) static --name licence -- \

@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	debian/openvswitch-switch-inspect.postrm \
 	debian/openvswitch-switch-inspect.preinst \
 	debian/openvswitch-switch-inspect.prerm \
+	debian/ovs-appctl.bash \
 	debian/ovs-ext-doc.docs \
 	debian/ovs-inspect-collector.install \
 	debian/ovs-inspect-collector.postrm \

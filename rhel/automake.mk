@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # RPM packages: Documentation/install-rpm.md.
 EXTRA_DIST += \
+	rhel/50-ovs-ext-hold.conf \
 	rhel/50-ovs-ext.conf \
 	rhel/ovs-ext.sh \
 	rhel/ovs-ext.spec.in \

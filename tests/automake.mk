@@ -104,9 +104,11 @@ coverage:
 
 EXTRA_DIST += \
 	tests/packages/installed.bash \
+	tests/packages/rpm-host.sh \
 	tests/packages/rpm.sh \
 	tests/packages/tarball.sh \
-	tests/static/habits.sh
+	tests/static/habits.sh \
+	tests/tap.sh
 EXTRA_DIST += \
 	tests/system/atomicity.sh \
 	tests/system/budget.sh \

@@ -21,11 +21,11 @@ test -e "$OVSEXT_BUILD/Makefile" ||
 version=$(sed -n 's/^AC_INIT(\[ovs-ext\], \[\(.*\)\])$/\1/p' "$TOP/configure.ac")
 tarball=$OVSEXT_BUILD/ovs-ext-$version.tar.gz
 source=$STORE/source/ovs-ext-$version
-# The second Open vSwitch, on DPDK, takes as long as the first: DPDK=yes.
-test -n "$DPDK" || export DEB_BUILD_PROFILES=pkg.ovs-ext.nodpdk
+# The second Open vSwitch, on DPDK, takes as long as the first: DPDK=no for none.
+test "$DPDK" != no || export DEB_BUILD_PROFILES=pkg.ovs-ext.nodpdk
 
 needs_met() {
-    (cd "$TOP" && dpkg-checkbuilddeps -P"$DEB_BUILD_PROFILES")
+    (cd "$TOP" && dpkg-checkbuilddeps ${DEB_BUILD_PROFILES:+-P"$DEB_BUILD_PROFILES"})
 }
 
 dist() {

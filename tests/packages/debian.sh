@@ -25,10 +25,6 @@ ctl=/usr/share/openvswitch/scripts/ovs-ctl
 packages="openvswitch-switch-inspect ovs-inspect-tools ovs-inspect-collector
 ovs-inspect-probe ovs-ext-doc"
 
-host() {
-    inside /srv/host.sh "$@"
-}
-
 apt_install() {
     inside apt-get -qy --no-install-recommends \
         --allow-downgrades "$@"
@@ -40,58 +36,6 @@ debs() {
     for p in $packages; do
         (cd "$ROOT" && ls srv/debs"$1"/"$p"_*.deb) | sed 's|^|/|'
     done
-}
-
-vswitchd_pid() {
-    cat "$ROOT/run/openvswitch/ovs-vswitchd.pid" 2>/dev/null ||
-        inside cat /run/openvswitch/ovs-vswitchd.pid
-}
-
-# The binary that runs, also when it is no more on the disk.
-vswitchd_is() {
-    local exe
-    exe=$(inside readlink "/proc/$(vswitchd_pid)/exe")
-    test "${exe% (deleted)}" = "$1" || {
-        echo "runs: $exe"
-        return 1
-    }
-}
-
-has_table() {
-    inside ovsdb-client list-tables | grep -q '^Inspector$'
-}
-
-ping_works() {
-    inside ip netns exec a ping -c 2 -W 2 -i 0.2 10.9.0.2
-}
-
-traffic_start() {
-    rm -f "$ROOT/srv/stop" "$ROOT/srv/counts"
-    inside ip netns exec b /srv/traffic.py count 120 /srv/counts \
-        9000 9997 9998 9999 &
-    inside ip netns exec a /srv/traffic.py send 10.9.0.2 120 \
-        9000 9997 9998 9999 &
-    wait_for 10 test -e "$ROOT/srv/counts"
-}
-
-came() {
-    awk -v port="$1" '$1 == port { print $2 }' "$ROOT/srv/counts"
-}
-
-# goes_on PORT: more of it come than have come.
-goes_on() {
-    local before
-    before=$(came "$1")
-    wait_for 20 more_than "$1" "$before"
-}
-
-more_than() {
-    test "$(came "$1")" -gt "$2"
-}
-
-traffic_stop() {
-    touch "$ROOT/srv/stop"
-    sleep 2
 }
 
 restart() {
@@ -107,31 +51,15 @@ ovs_ctl_restart() {
     fi
 }
 
-# What packages, and nobody else, have put there.
-files() {
-    inside find /etc /usr /var/lib/dpkg/alternatives /var/lib/systemd \
-        /var/lib/openvswitch /var/log -xdev \
-        -not -name '*.log' -not -name '*.log.*' -not -path '*/journal/*' \
-        -not -name '.pwd.lock' -not -name '*-' \
-        -not -path '/usr/share/mime/*' -not -name '__pycache__' \
-        -not -name '*.pyc' -not -name 'ld.so.cache' |
-        LC_ALL=C sort
-}
-
 packages_start
 need "packages are built" packages_debs
 need "a clean Debian 12" root_make
 need "it boots" root_boot
 diag "booted: $BOOTED"
 mkdir "$ROOT/srv/debs" && cp "$DEBS"/*.deb "$ROOT/srv/debs/"
-put "$TOP/tests/packages/host.sh" "$TOP/tests/packages/traffic.py"
 
 # Debian's own, with what an operator has
-need "Debian's openvswitch-switch is installed" \
-    inside_sh "apt-get -qy --no-install-recommends install /srv/stock/*.deb"
-need "it runs" wait_for 20 inside ovs-vsctl --timeout=5 show
-need "two VMs on a bridge" host vms
-need "they reach each other" ping_works
+host_start
 before=$(host flows)
 files >"$WORK/files-before"
 pid=$(vswitchd_pid)
@@ -155,6 +83,10 @@ check "VMs reach each other" ping_works
 check "ovs-vsctl knows the tables" inside ovs-vsctl list Inspector
 check "inspectctl has its --version" inside ovs-inspectctl --version
 check "the probe runs" inside ovs-inspect-probe --version
+check "bash completes ovs-appctl, with Debian's and our commands" inside \
+    bash -c '. /usr/share/bash-completion/completions/ovs-appctl
+             complete -p ovs-appctl | grep -w _ovs_inspect_appctl
+             declare -F "$_ovs_inspect_appctl_before"'
 check "the manual of the database has them" inside_sh \
     "zgrep -q Inspect_Uplink /usr/share/man/man5/ovs-vswitchd.conf.db.5.gz"
 
@@ -194,23 +126,6 @@ else
         --output=/var/log/ovs-inspect/records.json \
         --detach --pidfile --log-file -vconsole:off
 fi
-records=/var/log/ovs-inspect/records.json
-is_connected() {
-    test "$(inside ovs-vsctl get Inspect_Uplink soc is_connected)" = true || {
-        inside ovs-vsctl list Inspect_Uplink
-        inside tail -n 5 /var/log/ovs-inspect/ovs-inspect-collector.log
-        return 1
-    }
-}
-recorded() {
-    inside ovs-appctl inspect/flush
-    inside grep -h '"event_type":"flow"' "${1:-$records}" |
-        grep '"proto":"ICMP"' |
-        grep '000000000001.*000000000002' || {
-        inside tail -n 3 "$records"
-        return 1
-    }
-}
 check "the uplink is connected" wait_for 30 is_connected
 check "VMs reach each other" ping_works
 check "their pings are a record with both VMs" wait_for 20 recorded
@@ -297,10 +212,74 @@ for suffix in +1 ""; do
     check "the uplink is connected" wait_for 30 is_connected
 done
 
+without=$(without_inspect <<<"$flows")
+
+# With DPDK: who has chosen Debian's keeps it, and has it again afterwards.  No
+# huge pages and no devices: it is about which ovs-vswitchd runs, and how.
+own_dpdk=/usr/lib/openvswitch-switch-inspect-dpdk/ovs-vswitchd-dpdk
+stock_dpdk=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+installed() {
+    # shellcheck disable=SC2016
+    inside dpkg-query -W -f '${Package}\n' | LC_ALL=C sort
+}
+dpdk_runs() {
+    test "$(inside ovs-vsctl get Open_vSwitch . dpdk_initialized)" = true || {
+        inside grep -i dpdk /var/log/openvswitch/ovs-vswitchd.log | tail -n 5
+        return 1
+    }
+}
+dpdk_debs=$(cd "$ROOT" && echo srv/debs/openvswitch-switch-inspect-dpdk_*.deb)
+if test -e "$ROOT/$dpdk_debs"; then
+    was=$(installed)
+    check "Debian's with DPDK is installed" inside_sh \
+        "apt-get -qy --no-install-recommends install /srv/stock-dpdk/*.deb"
+    check "and chosen" \
+        inside update-alternatives --set ovs-vswitchd $stock_dpdk
+    check "ours with DPDK is installed" apt_install install "/$dpdk_debs"
+    check "Debian's stays chosen" \
+        inside test /usr/sbin/ovs-vswitchd -ef $stock_dpdk
+    check "ours is chosen" \
+        inside update-alternatives --set ovs-vswitchd $own_dpdk
+    # The container's /sys has no list of modules, where DPDK looks for VFIO.
+    check "DPDK finds no VFIO" inside_sh "test -d /sys/module ||
+        mount -o remount,rw /sys && mkdir -p /sys/module"
+    check "DPDK is configured" inside ovs-vsctl --no-wait set Open_vSwitch . \
+        other_config:dpdk-init=true \
+        other_config:dpdk-extra="--no-huge --legacy-mem -m 64 --no-pci"
+    check "it restarts" restart
+    check "ours with DPDK runs" vswitchd_is $own_dpdk
+    check "with DPDK" dpdk_runs
+    is "flows are there" "$(host flows)" "$flows"
+    check "VMs reach each other" wait_for 10 ping_works
+    check "the uplink is connected" wait_for 30 is_connected
+    check "their pings are a record" wait_for 20 recorded
+    check "ours with DPDK is removed" \
+        inside apt-get -qy remove openvswitch-switch-inspect-dpdk
+    check "Debian's with DPDK is chosen" \
+        inside test /usr/sbin/ovs-vswitchd -ef $stock_dpdk
+    is "flows are there without \"inspect\"" "$(host flows)" "$without"
+    check "Debian's takes its place" restart
+    check "it runs" vswitchd_is $stock_dpdk
+    is "flows are there" "$(host flows)" "$without"
+    check "VMs reach each other" wait_for 10 ping_works
+    # As it was.
+    check "no DPDK any more" inside ovs-vsctl --no-wait \
+        remove Open_vSwitch . other_config dpdk-init \
+        -- remove Open_vSwitch . other_config dpdk-extra
+    # shellcheck disable=SC2046
+    check "packages with DPDK are purged" inside apt-get -qy purge \
+        openvswitch-switch-inspect-dpdk \
+        $(comm -13 <(echo "$was") <(installed))
+    check "ours without DPDK comes next" \
+        inside test /usr/sbin/ovs-vswitchd -ef $own/ovs-vswitchd
+    check "it takes its place" restart
+    check "flows with \"inspect\" are made anew" host refill
+    is "and are there" "$(host flows)" "$flows"
+else
+    skip "with DPDK" "there is no such package in $DEBS (DPDK=no)"
+fi
+
 # Removed while it runs
-without=$(sed -e 's/actions=inspect([^()]*),bucket/actions=drop,bucket/' \
-    -e 's/inspect([^()]*),//' -e 's/clone(inspect([^()]*)),//' \
-    <<<"$flows")
 pid=$(vswitchd_pid)
 check "removed" inside apt-get -qy remove openvswitch-switch-inspect
 is "the ovs-vswitchd that runs is the old one" "$(vswitchd_pid)" "$pid"

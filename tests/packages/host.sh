@@ -40,7 +40,7 @@ vms() {
 
 # Those of an operator, who knows nothing of inspectors.
 own_flows() {
-    ovs-ofctl -O OpenFlow14 add-group br0 \
+    ovs-ofctl -O OpenFlow14 --may-create mod-group br0 \
         group_id=1,type=all,bucket=actions=output:2
     ovs-ofctl --bundle add-flows br0 - <<END
 cookie=0x77,priority=60,tcp,tp_dst=23,actions=drop
@@ -94,9 +94,9 @@ inspect() {
 }
 
 inspect_flows() {
-    ovs-ofctl -O OpenFlow14 add-group br0 \
+    ovs-ofctl -O OpenFlow14 --may-create mod-group br0 \
         group_id=2,type=all,bucket="actions=inspect(id=2),output:2"
-    ovs-ofctl -O OpenFlow14 add-group br0 \
+    ovs-ofctl -O OpenFlow14 --may-create mod-group br0 \
         group_id=3,type=all,bucket="actions=inspect(id=2)",bucket=actions=output:2
     ovs-ofctl add-flows br0 - <<END
 cookie=0x42,priority=70,udp,nw_dst=10.9.0.2,tp_dst=9998,actions=inspect(id=2),output:2

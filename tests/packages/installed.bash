@@ -14,10 +14,11 @@
 #   VM a --- br0 (netdev), inspector --- VM b        ==TLS==> collector
 #
 # Mutations that make it fail: leave OVS_SBINDIR or OVS_PKGDATADIR out of
-# rhel/50-ovs-ext.conf; leave ovs-save out of the spec.
+# rhel/50-ovs-ext.conf; leave ovs-save, or %preun, out of the spec; no hold in
+# rhel/50-ovs-ext-hold.conf.
 . "$(dirname "$0")/../system/lib.sh"
 
-export ROOT PREFIX=/usr/libexec/ovs-ext
+export ROOT PREUN PREFIX=/usr/libexec/ovs-ext
 ours=$ROOT$PREFIX
 
 # A /usr/libexec that only this sandbox sees: what the host has there, and
@@ -69,6 +70,13 @@ service() {
         "$distribution/share/openvswitch/scripts/ovs-ctl" \
         --no-monitor --system-id=host-1 "$2" "$3"
 }
+# unit_runs OPTION: what ovs-vswitchd.service does before or after a start.
+unit_runs() {
+    local words
+    read -ra words < <(sed -n "s/^$1=-//p" \
+        "$units/ovs-vswitchd.service.d/50-ovs-ext-hold.conf")
+    test ${#words[@]} = 2 && env PATH="$ORIGINAL_PATH" "${words[@]}"
+}
 # The same without the drop-in.
 without() {
     env PATH="$SANDBOX_DIR/no-module:$ORIGINAL_PATH" \
@@ -96,7 +104,7 @@ need "a bridge" bridge br0
 need "VM a" make_vm a br0 ip=10.0.0.1/24
 need "VM b" make_vm b br0 ip=10.0.0.2/24
 check "an uplink" make_uplink up
-check "an inspector" make_inspector vms 1 up br0
+check "an inspector" make_inspector vms 1 up br0 mode=inline
 check_soon "the uplink is active" 10 uplink_active up
 check "the VMs speak" vm a ping -c 3 -i 0.2 -W 2 10.0.0.2
 check "it is seen" test "$(stats vms inspected_packets)" -ge 6
@@ -114,6 +122,63 @@ check "it is ours again" runs ovs-vswitchd "$PREFIX/sbin/ovs-vswitchd"
 kept() { ovs-ofctl dump-flows br0 | grep -q 'priority=7,ip.*inspect(id=1'; }
 check "the flow is still there" kept
 check "the VMs still speak" vm a ping -c 1 -W 5 10.0.0.2
+
+# A start as of "systemctl restart" or of a host that boots: a rule holds from
+# the first packet on.
+waits() {
+    test "$(ovs-vsctl --no-wait get Open_vSwitch . \
+        other_config:flow-restore-wait)" = '"true"'
+}
+pings_start() {
+    vm a ping -i 0.01 -c 3000 10.0.0.2 >"$SANDBOX_DIR/out/pings" 2>&1 &
+    PINGS=$!
+}
+pings_stop() {
+    kill -INT "$PINGS"
+    wait "$PINGS"
+    grep ' 0 received' "$SANDBOX_DIR/out/pings" || {
+        tail -n 3 "$SANDBOX_DIR/out/pings"
+        return 1
+    }
+}
+for_good() {
+    local mac
+    mac=$(vm "$2" cat /sys/class/net/eth0/address) &&
+    vm "$1" ip neigh replace "$3" lladdr "$mac" nud permanent dev eth0
+}
+connects() {
+    vm a timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.0.2/7'
+}
+need "neighbours that need not be asked for" \
+    eval 'for_good a b 10.0.0.2 && for_good b a 10.0.0.1'
+need "a server" vm_spawn b server /usr/bin/python3 -m http.server 7
+check "a rule that drops" \
+    ovs-inspectctl add-rule vms no-icmp action=drop service=icmp
+check_soon "it holds" 5 not vm a ping -c 1 -W 1 10.0.0.2
+check "the switch stops" service ovs-vswitchd --no-ovsdb-server stop
+pings_start
+check "ExecStartPre" unit_runs ExecStartPre
+check "bridges will wait" waits
+check "ovs-vswitchd starts" service ovs-vswitchd --no-ovsdb-server start
+check "ExecStartPost" unit_runs ExecStartPost
+check "they wait no more" not waits
+check_soon "what is allowed passes" 10 connects
+check "nothing that the rule drops has passed" pings_stop
+
+# What removal does, before the distribution's switch comes next.
+preun() {
+    /bin/sh -s "$1" <"$PREUN"
+}
+without_action() {
+    ovs-ofctl dump-flows br0 | grep -q 'priority=7,ip actions=NORMAL$'
+}
+check "a flow with the action" ovs-ofctl add-flow br0 \
+    'priority=7,ip,actions=inspect(id=1,tap),NORMAL'
+check "%preun is there" grep without-inspect "$PREUN"
+check "an upgrade leaves flows alone" preun 1
+check "it is there" kept
+check "a removal does not" preun 0
+check "it is there without the action" without_action
 
 probe() {
     ovs-inspect-probe -r "$TESTS_HOME/../pcap/app-dns/input.pcap" \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# For tests/packages/debian*.sh: TAP, packages, and a Debian 12 of its own.
+# For tests/packages/*.sh that boot: packages, and a Debian 12 of its own.
 #
 # How it works: mmdebstrap makes the root once and keeps it as a tarball; a
 # test unpacks it and boots systemd in it (systemd-nspawn, a private network,
@@ -15,60 +15,12 @@
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 OVSEXT_BUILD=${OVSEXT_BUILD:-$TOP/_build}
 STORE=$OVSEXT_BUILD/packages
-N_TESTS=0
-N_FAILED=0
-
-diag() {
-    printf '%s\n' "$*" | sed 's/^/# /'
-}
-
-skip_all() {
-    echo "1..0 # SKIP $*"
-    exit 77
-}
-
-skip() {
-    N_TESTS=$((N_TESTS + 1))
-    echo "ok $N_TESTS - $1 # SKIP $2"
-}
-
-# check WHAT COMMAND...
-check() {
-    local what=$1 out=$WORK/check
-    shift
-    N_TESTS=$((N_TESTS + 1))
-    if "$@" >"$out" 2>&1; then
-        echo "ok $N_TESTS - $what"
-        return 0
-    fi
-    echo "not ok $N_TESTS - $what"
-    diag "failed: $*"
-    tail -n 40 "$out" | sed 's/^/# /'
-    N_FAILED=$((N_FAILED + 1))
-    return 1
-}
-
-# is WHAT GOT EXPECTED
-is() {
-    check "$1" equal "$2" "$3"
-}
-
-equal() {
-    test "$1" = "$2" || {
-        diff <(printf '%s\n' "$1") <(printf '%s\n' "$2") | head -n 20
-        return 1
-    }
-}
-
-not() {
-    ! "$@"
-}
+# shellcheck source=../tap.sh
+. "$TOP/tests/tap.sh"
 
 # need WHAT COMMAND...: what everything after it stands on.
 need() {
-    check "$@" && return
-    echo "1..$N_TESTS"
-    exit 1
+    check "$@" || bail "nothing else can be tested"
 }
 
 # wait_for SECONDS COMMAND...
@@ -81,16 +33,11 @@ wait_for() {
     done
 }
 
-done_testing() {
-    echo "1..$N_TESTS"
-    test $N_FAILED = 0
-    exit
-}
-
 # packages_start: a folder of this run, cleaned up whatever happens.
 packages_start() {
     mkdir -p "$STORE" || skip_all "$STORE: cannot be made"
     WORK=$(mktemp -d "$STORE/run.XXXXXX") || exit 1
+    TAP_OUT=$WORK/check
     trap packages_end EXIT
     trap 'diag "longer than ${LIMIT:-3000} s, or stopped"; exit 124' TERM INT
     # It takes its clock along when it is told to go.
@@ -125,25 +72,36 @@ packages_debs() {
 }
 
 # root_make: the tarball of a clean Debian 12, with what the packages need
-# from the network, and with Debian's Open vSwitch in /srv/stock.
-# A folder keeps it: OVSEXT_ROOT, or the build directory.
+# from the network, with Debian's Open vSwitch in /srv/stock, that with DPDK in
+# /srv/stock-dpdk, and rpm in /srv/stock-rpm.  A folder keeps it, under a name that changes with
+# what is put into it: OVSEXT_ROOT, or the build directory.
 ROOT_PACKAGES=ca-certificates,dbus,ethtool,iproute2,iputils-ping,kmod,libbpf1,\
 libcap-ng0,libnuma1,libpcap0.8,libssl3,libunbound8,libunwind8,libxdp1,\
 logrotate,openssl,procps,python3,systemd-sysv
 
-root_make() {
-    ROOT_TAR=${OVSEXT_ROOT:-$STORE}/debian-12.tar
-    test -e "$ROOT_TAR" && return
-    mkdir -p "$(dirname "$ROOT_TAR")"
+root_fill() {
     # shellcheck disable=SC2016
     mmdebstrap --variant=apt --include="$ROOT_PACKAGES" --customize-hook='
-            chroot "$1" apt-get -qy --no-install-recommends --download-only \
-                install openvswitch-switch &&
-            mkdir "$1/srv/stock" &&
-            cp "$1"/var/cache/apt/archives/*.deb "$1/srv/stock"' \
-        bookworm "$ROOT_TAR.new.tar" \
-        "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" &&
-        mv "$ROOT_TAR.new.tar" "$ROOT_TAR"
+            get() {
+                chroot "$1" apt-get -qy clean &&
+                chroot "$1" apt-get -qy --no-install-recommends \
+                    --download-only install $3 &&
+                mkdir "$1/srv/$2" &&
+                cp "$1"/var/cache/apt/archives/*.deb "$1/srv/$2"
+            }
+            get "$1" stock openvswitch-switch &&
+            get "$1" stock-dpdk "openvswitch-switch-dpdk dpdk" &&
+            get "$1" stock-rpm rpm' \
+        bookworm "$1" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+}
+
+root_make() {
+    local made
+    made=$({ declare -f root_fill; echo "$ROOT_PACKAGES"; } | cksum)
+    ROOT_TAR=${OVSEXT_ROOT:-$STORE}/debian-12-${made%% *}.tar
+    test -e "$ROOT_TAR" && return
+    mkdir -p "$(dirname "$ROOT_TAR")" &&
+    root_fill "$ROOT_TAR.new.tar" && mv "$ROOT_TAR.new.tar" "$ROOT_TAR"
 }
 
 # root_boot: unpacks it into ROOT and starts it.  BOOTED=systemd or plain.
@@ -201,9 +159,10 @@ plain_leader() {
 }
 
 # inside COMMAND...
+INSIDE_PATH=/usr/sbin:/usr/bin:/sbin:/bin
 inside() {
     nsenter --target "$LEADER" --mount --uts --ipc --net --pid --root --wd \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+        env -i PATH="$INSIDE_PATH" HOME=/root LC_ALL=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive "$@" </dev/null
 }
 
@@ -215,4 +174,109 @@ inside_sh() {
 # put FILE...: into /srv of the root.
 put() {
     cp -r "$@" "$ROOT/srv/"
+}
+
+# What happens to a host
+# ----------------------
+
+# host COMMAND: of host.sh, which says what the host has.
+host() {
+    inside /srv/host.sh "$@"
+}
+
+# host_start: Debian's own Open vSwitch, with what an operator has.
+host_start() {
+    put "$TOP/tests/packages/host.sh" "$TOP/tests/packages/traffic.py"
+    need "Debian's openvswitch-switch is installed" \
+        inside_sh "apt-get -qy --no-install-recommends install /srv/stock/*.deb"
+    need "it runs" wait_for 20 inside ovs-vsctl --timeout=5 show
+    need "two VMs on a bridge" host vms
+    need "they reach each other" ping_works
+}
+
+vswitchd_pid() {
+    cat "$ROOT/run/openvswitch/ovs-vswitchd.pid" 2>/dev/null ||
+        inside cat /run/openvswitch/ovs-vswitchd.pid
+}
+
+# The binary that runs, also when it is no more on the disk.
+vswitchd_is() {
+    local exe
+    exe=$(inside readlink "/proc/$(vswitchd_pid)/exe")
+    test "${exe% (deleted)}" = "$1" || {
+        echo "runs: $exe"
+        return 1
+    }
+}
+
+has_table() {
+    inside ovsdb-client list-tables | grep -q '^Inspector$'
+}
+
+ping_works() {
+    inside ip netns exec a ping -c 2 -W 2 -i 0.2 10.9.0.2
+}
+
+traffic_start() {
+    rm -f "$ROOT/srv/stop" "$ROOT/srv/counts"
+    inside ip netns exec b /srv/traffic.py count 300 /srv/counts \
+        9000 9997 9998 9999 &
+    inside ip netns exec a /srv/traffic.py send 10.9.0.2 300 \
+        9000 9997 9998 9999 &
+    wait_for 10 test -e "$ROOT/srv/counts"
+}
+
+came() {
+    awk -v port="$1" '$1 == port { print $2 }' "$ROOT/srv/counts"
+}
+
+# goes_on PORT: more of it come than have come.
+goes_on() {
+    local before
+    before=$(came "$1")
+    wait_for 20 more_than "$1" "$before"
+}
+
+more_than() {
+    test "$(came "$1")" -gt "$2"
+}
+
+traffic_stop() {
+    touch "$ROOT/srv/stop"
+    sleep 2
+}
+
+# What is to be left of what "host flows" said before.
+without_inspect() {
+    sed -e 's/actions=inspect([^()]*),bucket/actions=drop,bucket/' \
+        -e 's/inspect([^()]*),//' -e 's/clone(inspect([^()]*)),//'
+}
+
+# What packages, and nobody else, have put there.
+files() {
+    inside find /etc /usr /var/lib/dpkg/alternatives /var/lib/systemd \
+        /var/lib/openvswitch /var/log -xdev \
+        -not -name '*.log' -not -name '*.log.*' -not -path '*/journal/*' \
+        -not -name '.pwd.lock' -not -name '*-' \
+        -not -path '/usr/share/mime/*' -not -name '__pycache__' \
+        -not -name '*.pyc' -not -name 'ld.so.cache' |
+        LC_ALL=C sort
+}
+
+records=/var/log/ovs-inspect/records.json
+is_connected() {
+    test "$(inside ovs-vsctl get Inspect_Uplink soc is_connected)" = true || {
+        inside ovs-vsctl list Inspect_Uplink
+        inside tail -n 5 /var/log/ovs-inspect/ovs-inspect-collector.log
+        return 1
+    }
+}
+recorded() {
+    inside ovs-appctl inspect/flush
+    inside grep -h '"event_type":"flow"' "${1:-$records}" |
+        grep '"proto":"ICMP"' |
+        grep '000000000001.*000000000002' || {
+        inside tail -n 3 "$records"
+        return 1
+    }
 }

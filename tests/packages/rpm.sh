@@ -14,10 +14,6 @@
 . "$(dirname "$0")/../system/lib.sh"
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-skip_all() {
-    echo "1..0 # SKIP $*"
-    exit 77
-}
 for program in rpmbuild:rpm rpm2cpio:rpm2cpio rpmlint:rpmlint cpio:cpio; do
     command -v "${program%:*}" >/dev/null ||
         skip_all "no ${program%:*}: apt-get install ${program#*:}"
@@ -107,20 +103,46 @@ check "the switch" has openvswitch-switch-inspect $home/sbin/ovs-vswitchd \
     $home/sbin/ovsdb-server $home/bin/ovs-vsctl $home/bin/ovs-ofctl \
     $home/share/openvswitch/vswitch.ovsschema \
     $home/share/openvswitch/scripts/ovs-save /etc/profile.d/ovs-ext.sh
+units=$ROOT/usr/lib/systemd/system
 drop_ins() {
     local unit
     for unit in openvswitch ovsdb-server ovs-vswitchd; do
         cmp "$top/rhel/50-ovs-ext.conf" \
-            "$ROOT/usr/lib/systemd/system/$unit.service.d/50-ovs-ext.conf" ||
+            "$units/$unit.service.d/50-ovs-ext.conf" ||
             return 1
     done
 }
 check "all units of the switch find it" drop_ins
+hold_drop_in() {
+    local words
+    mapfile -t words < <(sed -n 's/^ExecStart[A-Za-z]*=-\([^ ]*\) .*/\1/p' \
+        "$units/ovs-vswitchd.service.d/50-ovs-ext-hold.conf")
+    test ${#words[@]} = 2 &&
+        has openvswitch-switch-inspect "${words[@]}" &&
+        test -x "$ROOT${words[0]}"
+}
+check "bridges wait for inspectors" hold_drop_in
 check "the collector" has ovs-inspect-collector \
     /usr/bin/ovs-inspect-collector /usr/lib/sysusers.d/ovs-inspect-collector.conf
 check "manual pages" has ovs-inspect-tools \
     '/usr/share/man/man8/ovs-inspectctl\.8\.gz' \
     '/usr/share/man/man5/ovs-inspect\.conf\.db\.5\.gz'
+# Where bash looks for them; where there is no bash-completion, none are read.
+completions=/usr/share/bash-completion/completions
+completes() {
+    local p
+    for p in tools:ovs-inspectctl collector:ovs-inspect-collector \
+        probe:ovs-inspect-probe; do
+        has "ovs-inspect-${p%:*}" "$completions/${p#*:}" &&
+            bash -c '. "$1" && complete -p "$2" && complete -p ovs-appctl' \
+                bash "$ROOT$completions/${p#*:}" "${p#*:}" || return 1
+    done
+    has openvswitch-switch-inspect \
+        /etc/bash_completion.d/ovs-inspect-bashcomp.bash &&
+        test "$(readlink "$ROOT/etc/bash_completion.d/ovs-inspect-bashcomp.bash")" \
+            = $completions/ovs-inspectctl
+}
+check "bash completes" completes
 is "files that an operator edits" \
     "$(rpm -qpc "${binary[@]}" | sort | tr '\n' ' ')" \
     "/etc/logrotate.d/ovs-inspect-collector /etc/profile.d/ovs-ext.sh \
@@ -128,6 +150,7 @@ is "files that an operator edits" \
 needs() { rpm -qp --requires "$(package "$1")" | grep -q "^$2"; }
 check "the switch needs the distribution's" \
     needs openvswitch-switch-inspect 'openvswitch$'
+check "the collector needs ovs-appctl" needs ovs-inspect-collector 'openvswitch$'
 check "the probe needs nothing of it" not needs ovs-inspect-probe openvswitch
 restarts() { rpm -qp --scripts "$(package openvswitch-switch-inspect)" |
     grep -E 'restart|stop|start '; }
@@ -149,11 +172,11 @@ link() {
     local module
     mkdir "$policy" && cd "$policy" || return 1
     bunzip2 <"$ROOT/usr/share/selinux/packages/ovs_ext.pp.bz2" >ovs_ext.pp &&
-    for module in base openvswitch; do
+    for module in base openvswitch logrotate; do
         bunzip2 <$policies/$module.pp.bz2 >$module.pp || return 1
     done &&
     semodule_unpackage ovs_ext.pp ovs_ext.mod ovs_ext.fc &&
-    semodule_link -o linked base.pp openvswitch.pp ovs_ext.pp &&
+    semodule_link -o linked base.pp openvswitch.pp logrotate.pp ovs_ext.pp &&
     semodule_expand linked policy
 }
 allowed() { # SOURCE TARGET CLASS PERMISSION
@@ -188,13 +211,22 @@ else
         not allowed $c openvswitch_conf_t file read
     check "nor speaks with it" \
         not allowed $c $s unix_stream_socket connectto
+    l=logrotate_t
+    check "logrotate moves its files" \
+        allowed $l inspect_collector_log_t file rename
+    check "finds its PID" allowed $l inspect_collector_runtime_t file read
+    check "and tells it" allowed $l $c unix_stream_socket connectto
+    check "through its socket" \
+        allowed $l inspect_collector_runtime_t sock_file write
     labelled() { grep -Eq "^$1.*:$2:s0" "$policy/ovs_ext.fc"; }
     check "the program has the label of a switch" labelled \
         /usr/libexec/ovs-ext/sbin openvswitch_exec_t
     check "the spool has one" labelled /var/spool/ovs-inspect inspect_spool_t
 fi
 
+rpm -qp --qf '%{PREUN}\n' "$(package openvswitch-switch-inspect)" \
+    >"$SANDBOX_DIR/preun"
 status=0
-ROOT=$ROOT "$BASH" "$(dirname "$0")/installed.bash" || status=$?
+ROOT=$ROOT PREUN=$SANDBOX_DIR/preun "$BASH" "$(dirname "$0")/installed.bash" || status=$?
 test $status = 0 || test $status = 77 || N_FAILED=$((N_FAILED + 1))
 done_testing

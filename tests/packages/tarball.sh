@@ -12,8 +12,7 @@
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 if ! test -e "$top/.git" || ! command -v git >/dev/null; then
-    echo "1..0 # SKIP not a git tree: there is nothing to clone"
-    exit 77
+    skip_all "not a git tree: there is nothing to clone"
 fi
 SANDBOX_DIR=$(mktemp -d /tmp/ovs-ext-tarball.XXXXXX) || exit 1
 trap 'rm -rf "$SANDBOX_DIR"' EXIT

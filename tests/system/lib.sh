@@ -16,9 +16,8 @@
 TESTS_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../../build-aux/sandbox.sh
 . "$TESTS_HOME/../../build-aux/sandbox.sh"
-
-N_TESTS=0
-N_FAILED=0
+# shellcheck source=../tap.sh
+. "$TESTS_HOME/../tap.sh"
 
 system_test() {
     local why status
@@ -54,55 +53,11 @@ at_exit() {
     fi
 }
 
-bail() {
-    diag "$*"
-    FINISHED=1
-    echo "1..$N_TESTS"
-    exit 1
-}
-
 # Something that everything after it needs.
 need() {
     check "$@" && return
     diag "$(tail -n 5 "$OVS_LOGDIR"/*.log 2>/dev/null)"
     bail "nothing else can be tested"
-}
-
-diag() {
-    printf '%s\n' "$*" | sed 's/^/# /'
-}
-
-# check WHAT COMMAND...
-check() {
-    local what=$1 out=$SANDBOX_DIR/out/check
-    shift
-    N_TESTS=$((N_TESTS + 1))
-    if "$@" >"$out" 2>&1; then
-        echo "ok $N_TESTS - $what"
-        return 0
-    fi
-    echo "not ok $N_TESTS - $what"
-    diag "failed: $*"
-    sed 's/^/# /' "$out"
-    N_FAILED=$((N_FAILED + 1))
-    return 1
-}
-
-# is WHAT GOT EXPECTED
-is() {
-    check "$1" equal "$2" "$3"
-}
-
-equal() {
-    test "$1" = "$2" || {
-        echo "got:      $1"
-        echo "expected: $2"
-        return 1
-    }
-}
-
-not() {
-    ! "$@"
 }
 
 # check_soon WHAT SECONDS COMMAND...
@@ -111,18 +66,6 @@ check_soon() {
     shift 2
     sandbox_wait "$seconds" "$@"
     check "$what (within $seconds s)" "$@"
-}
-
-skip() {
-    N_TESTS=$((N_TESTS + 1))
-    echo "ok $N_TESTS - $1 # SKIP $2"
-}
-
-done_testing() {
-    FINISHED=1
-    echo "1..$N_TESTS"
-    test $N_FAILED = 0
-    exit
 }
 
 # records EXPR [OPTION]...: how many records the collector wrote fulfil it.

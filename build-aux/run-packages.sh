@@ -6,7 +6,7 @@
 status=0
 for t in tarball debian-build debian rpm rpm-host; do
     # shellcheck disable=SC2086,SC2154
-    $TALLY packages --timeout 3600 -- "$top_srcdir/tests/packages/$t.sh" ||
+    $TALLY packages --timeout 7200 -- "$top_srcdir/tests/packages/$t.sh" ||
         status=1
 done
 exit $status

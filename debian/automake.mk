@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	debian/openvswitch-switch-inspect.prerm \
 	debian/ovs-appctl.bash \
 	debian/ovs-ext-doc.docs \
+	debian/ovs-ext-doc.install \
 	debian/ovs-inspect-collector.install \
 	debian/ovs-inspect-collector.postrm \
 	debian/ovs-inspect-probe.install \

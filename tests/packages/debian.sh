@@ -87,6 +87,9 @@ check "bash completes ovs-appctl, with Debian's and our commands" inside \
     bash -c '. /usr/share/bash-completion/completions/ovs-appctl
              complete -p ovs-appctl | grep -w _ovs_inspect_appctl
              declare -F "$_ovs_inspect_appctl_before"'
+check "documents find each other" inside_sh \
+    "cd /usr/share/doc/ovs-ext-doc && grep Documentation/house.md README.md &&
+     test -e Documentation/house.md && test -e Documentation/README.md"
 check "the manual of the database has them" inside_sh \
     "zgrep -q Inspect_Uplink /usr/share/man/man5/ovs-vswitchd.conf.db.5.gz"
 

@@ -124,6 +124,10 @@ hold_drop_in() {
 check "bridges wait for inspectors" hold_drop_in
 check "the collector" has ovs-inspect-collector \
     /usr/bin/ovs-inspect-collector /usr/lib/sysusers.d/ovs-inspect-collector.conf
+documents=/usr/share/doc/ovs-ext
+check "documents, each where the others look for it" has ovs-ext-doc \
+    $documents/README.md $documents/Documentation/README.md \
+    $documents/Documentation/house.md
 check "manual pages" has ovs-inspect-tools \
     '/usr/share/man/man8/ovs-inspectctl\.8\.gz' \
     '/usr/share/man/man5/ovs-inspect\.conf\.db\.5\.gz'

@@ -231,6 +231,6 @@ fi
 rpm -qp --qf '%{PREUN}\n' "$(package openvswitch-switch-inspect)" \
     >"$SANDBOX_DIR/preun"
 status=0
-ROOT=$ROOT PREUN=$SANDBOX_DIR/preun "$BASH" "$(dirname "$0")/installed.bash" || status=$?
+ROOT=$ROOT PREUN=$SANDBOX_DIR/preun "$BASH" "$top/tests/packages/installed.bash" || status=$?
 test $status = 0 || test $status = 77 || N_FAILED=$((N_FAILED + 1))
 done_testing

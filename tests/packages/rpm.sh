@@ -144,7 +144,7 @@ completes() {
     has openvswitch-switch-inspect \
         /etc/bash_completion.d/ovs-inspect-bashcomp.bash &&
         test "$(readlink "$ROOT/etc/bash_completion.d/ovs-inspect-bashcomp.bash")" \
-            = $completions/ovs-inspectctl
+            = ../..$completions/ovs-inspectctl
 }
 check "bash completes" completes
 is "files that an operator edits" \
@@ -231,6 +231,7 @@ fi
 rpm -qp --qf '%{PREUN}\n' "$(package openvswitch-switch-inspect)" \
     >"$SANDBOX_DIR/preun"
 status=0
-ROOT=$ROOT PREUN=$SANDBOX_DIR/preun "$BASH" "$top/tests/packages/installed.bash" || status=$?
+ROOT=$ROOT PREUN=$SANDBOX_DIR/preun \
+    "$BASH" "$top/tests/packages/installed.bash" || status=$?
 test $status = 0 || test $status = 77 || N_FAILED=$((N_FAILED + 1))
 done_testing

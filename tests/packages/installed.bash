@@ -13,7 +13,7 @@
 #
 #   VM a --- br0 (netdev), inspector --- VM b        ==TLS==> collector
 #
-# Mutations that make it fail: leave OVS_SBINDIR or OVS_PKGDATADIR out of
+# Mutations that make it fail: leave OVS_SBINDIR, OVS_PKGDATADIR or PATH out of
 # rhel/50-ovs-ext.conf; leave ovs-save, or %preun, out of the spec; no hold in
 # rhel/50-ovs-ext-hold.conf.
 . "$(dirname "$0")/../system/lib.sh"
@@ -55,10 +55,14 @@ distribution_init() {
         printf '#!/bin/sh\necho "%s of the distribution" >&2\nexit 1\n' \
             $program >"$distribution/sbin/$program"
     done
+    for program in ovs-ofctl ovs-vsctl ovs-appctl; do
+        printf '#!/bin/sh\necho "%s of the distribution" >&2\nexit 1\n' \
+            $program >"$distribution/bin/$program"
+    done
     # No module is loaded into this kernel.
     mkdir "$SANDBOX_DIR/no-module"
     printf '#!/bin/sh\n' >"$SANDBOX_DIR/no-module/modprobe"
-    chmod +x "$distribution"/sbin/* "$SANDBOX_DIR/no-module/modprobe"
+    chmod +x "$distribution"/*bin/* "$SANDBOX_DIR/no-module/modprobe"
 }
 
 # service UNIT OPTION COMMAND: as the unit does with our drop-in.
@@ -66,7 +70,11 @@ service() {
     local words
     mapfile -t words < <(sed -n 's/^Environment=//p' \
                          "$units/$1.service.d/50-ovs-ext.conf")
-    env PATH="$SANDBOX_DIR/no-module:$ORIGINAL_PATH" "${words[@]}" \
+    # Tools of a distribution stand in /usr/bin.
+    words=("${words[@]//:\/usr\/bin:/:$distribution\/bin:\/usr\/bin:}")
+    words=("${words[@]/#PATH=/PATH=$SANDBOX_DIR/no-module:}")
+    env PATH="$SANDBOX_DIR/no-module:$distribution/bin:$ORIGINAL_PATH" \
+        "${words[@]}" \
         "$distribution/share/openvswitch/scripts/ovs-ctl" \
         --no-monitor --system-id=host-1 "$2" "$3"
 }

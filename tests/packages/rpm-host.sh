@@ -60,6 +60,8 @@ need "the service has the name that it has with RPM" inside_sh "
     ln -s /lib/systemd/system/openvswitch-switch.service \
         /etc/systemd/system/openvswitch.service && systemctl daemon-reload &&
     systemctl is-active openvswitch && adduser --quiet --system openvswitch"
+# Folders that RPM distributions have.
+inside mkdir -p /etc/bash_completion.d /etc/sysconfig /usr/share/licenses
 before=$(host flows)
 files >"$WORK/files-before"
 pid=$(vswitchd_pid)
@@ -140,8 +142,7 @@ check "all are removed" run_rpm -e \
 check "the collector has ended" \
     not inside systemctl is-active ovs-inspect-collector
 # An operator's, and records.
-inside rm -rf /etc/ovs-inspect /srv/pki /var/log/ovs-inspect \
-    /etc/openvswitch/system-id.conf
+inside rm -rf /etc/ovs-inspect /srv/pki /var/log/ovs-inspect
 inside sh -c 'rm -f /etc/openvswitch/*.pem /etc/openvswitch/sensor.key'
 files >"$WORK/files-after"
 is "no file is left, none is missing" \

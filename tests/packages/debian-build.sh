@@ -22,7 +22,7 @@ test -e "$OVSEXT_BUILD/Makefile" ||
     skip_all "nothing is configured in $OVSEXT_BUILD"
 
 version=$(sed -n 's/^AC_INIT(\[ovs-ext\], \[\(.*\)\])$/\1/p' "$TOP/configure.ac")
-tarball=$OVSEXT_BUILD/ovs-ext-$version.tar.gz
+tarball=$STORE/ovs-ext-$version.tar.gz
 source=$STORE/source/ovs-ext-$version
 # The second Open vSwitch, on DPDK, takes as long as the first: DPDK=no for none.
 test "$DPDK" != no || export DEB_BUILD_PROFILES=pkg.ovs-ext.nodpdk
@@ -31,10 +31,15 @@ needs_met() {
     (cd "$TOP" && dpkg-checkbuilddeps ${DEB_BUILD_PROFILES:+-P"$DEB_BUILD_PROFILES"})
 }
 
-# dist: a new tarball, unpacked into $source.
+# dist: a new tarball.
 dist() {
-    local parent=${source%/*}
     make -C "$OVSEXT_BUILD" dist &&
+    mkdir -p "$STORE" && cp "$OVSEXT_BUILD/${tarball##*/}" "$tarball"
+}
+
+# unpack: it becomes $source.
+unpack() {
+    local parent=${source%/*}
     rm -rf "$parent" && mkdir -p "$parent" &&
     tar -xzf "$tarball" -C "$parent"
 }
@@ -62,7 +67,7 @@ collect() {
 }
 
 first_build() {
-    dist || return
+    dist && unpack || return
     test -e "$STORE/debs/made-from" &&
         test "$(cat "$STORE/debs/made-from")" = "$(fingerprint)" && return
     local from
@@ -76,7 +81,7 @@ second_build() {
     local source=$STORE/source-once-more/ovs-ext-$version
     export DEB_BUILD_PROFILES=pkg.ovs-ext.nodpdk CCACHE_DISABLE=1
     export TZ=Pacific/Kiritimati LC_ALL=C.UTF-8
-    dist && build nocheck && collect "$STORE/again" && rm -rf "${source%/*}"
+    unpack && build nocheck && collect "$STORE/again" && rm -rf "${source%/*}"
 }
 
 # same_bytes: each package of the second build is that of the first.

@@ -34,9 +34,10 @@ Suites (those up to "system" unless some are named):
   system    network namespaces, real traffic (root)
   dpdk      a second build, on DPDK, with vhost-user guests (root; its first
             run takes some minutes more)
-  vm        two guests in QEMU talk through the switch (root; fetches a kernel)
-  openstack Neutron's agent and OVN program the bridge (root; fetches them,
-            some 100 MB)
+  vm        two guests in QEMU talk through the switch, behind taps and, in
+            the build on DPDK, by vhost-user (root; fetches a kernel)
+  openstack OVN, and Neutron's server and agent (openstack-neutron), program
+            the bridge (root; fetches them, some 150 MB)
   agreement captures of others, if there are any, held against tshark
   fuzzing   each fuzz target once more, for FUZZ_NIGHTLY executions (default
             a million; hours)
@@ -122,17 +123,19 @@ tally() {
         --logs "$build/tests/logs" "$@"
 }
 
-# A build of its own; it needs no other.
+# A build of its own; it needs no other.  build_dpdk SUITE
+build_dpdk() {
+    if ! OVSEXT_LOG=$build/packages-dpdk.log ovsext_install dpdk; then
+        tally "$1" --skip "DPDK cannot be installed"
+        return 1
+    fi
+    test $build_it != yes || OVSEXT_CONFIGURE=--with-dpdk=shared \
+        ovsext_build "$build/dpdk/prefix" "$build/dpdk"
+}
+
 suite_dpdk() {
     local t
-    if ! OVSEXT_LOG=$build/packages-dpdk.log ovsext_install dpdk; then
-        tally dpdk --skip "DPDK cannot be installed"
-        return
-    fi
-    if test $build_it = yes; then
-        OVSEXT_CONFIGURE=--with-dpdk=shared \
-            ovsext_build "$build/dpdk/prefix" "$build/dpdk" || return
-    fi
+    build_dpdk dpdk || return
     for t in dpdk dpdk-quickstart; do
         PREFIX=$build/dpdk/prefix tally dpdk -- "$top/tests/system/$t.sh"
     done
@@ -146,6 +149,9 @@ suite_vm() {
         return
     fi
     make --no-print-directory -C "$build" check-vm
+    build_dpdk vm || return
+    VM_LINK=virtio UNPACKED=$build/unpacked PREFIX=$build/dpdk/prefix \
+        tally vm --name vm-virtio --timeout 2000 -- "$top/tests/system/vm.sh"
 }
 
 suite_openstack() {

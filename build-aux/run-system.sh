@@ -24,9 +24,9 @@ list() {
     for t in "$tests"/*.sh; do
         case $t in
         */lib.sh | *'*.sh') ;;
-        # By name: check-vm.  openstack runs here for what needs nothing
-        # unpacked.
-        */vm.sh) ;;
+        # By name: check-vm, check-openstack.  openstack.sh runs here for what
+        # needs nothing unpacked.
+        */vm.sh | */openstack-neutron.sh) ;;
         *) basename "$t" .sh ;;
         esac
     done

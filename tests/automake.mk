@@ -131,9 +131,11 @@ EXTRA_DIST += \
 	tests/system/lib.sh \
 	tests/system/lifecycle.sh \
 	tests/system/liveness.sh \
-	tests/system/neutron-agent.py \
 	tests/system/off.sh \
+	tests/system/openstack-neutron.sh \
+	tests/system/openstack.bash \
 	tests/system/openstack.sh \
+	tests/system/os-vif.py \
 	tests/system/overload.sh \
 	tests/system/peer.py \
 	tests/system/policy-load.sh \
@@ -188,10 +190,15 @@ check-system: all tests/system/ipfix-sample $(system_programs)
 	    TALLY='$(TALLY)' $(srcdir)/build-aux/run-system.sh
 
 # By name only: programs of others, which check.sh unpacks.
-check-vm check-openstack: all
-	@$(TALLY) $(@:check-%=%) -- env OVSEXT_BUILD=$(abs_builddir) \
-	    UNPACKED=$(abs_builddir)/unpacked \
-	    $(srcdir)/tests/system/$(@:check-%=%).sh
+unpacked_env = env OVSEXT_BUILD=$(abs_builddir) \
+	UNPACKED=$(abs_builddir)/unpacked
+check-vm: all
+	@$(TALLY) vm --timeout 2000 -- $(unpacked_env) $(srcdir)/tests/system/vm.sh
+check-openstack: all
+	@status=0; for t in openstack openstack-neutron; do \
+	    $(TALLY) openstack --timeout 2000 -- $(unpacked_env) \
+		$(srcdir)/tests/system/$$t.sh || status=1; \
+	done; exit $$status
 
 # Packages, out of "make dist"; root for all but building them.
 EXTRA_DIST += \

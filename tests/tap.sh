@@ -10,6 +10,7 @@
 # (default: out/check in SANDBOX_DIR).
 
 N_TESTS=0
+N_SAID=0
 N_FAILED=0
 # Set when the plan is out: an end without it is a failure.
 # shellcheck disable=SC2034
@@ -39,9 +40,11 @@ check() {
     N_TESTS=$((N_TESTS + 1))
     if "$@" >"$out" 2>&1; then
         echo "ok $N_TESTS - $what"
+        N_SAID=$((N_SAID + 1))
         return 0
     fi
     echo "not ok $N_TESTS - $what"
+    N_SAID=$((N_SAID + 1))
     diag "failed: $*"
     tail -n 200 "$out" | sed 's/^/# /'
     N_FAILED=$((N_FAILED + 1))
@@ -75,10 +78,18 @@ not() {
 
 skip() {
     N_TESTS=$((N_TESTS + 1))
+    N_SAID=$((N_SAID + 1))
     echo "ok $N_TESTS - $1 # SKIP $2"
 }
 
+# An error in an expression, $(( )), takes bash out of a check that then says
+# nothing.
 done_testing() {
+    if test $N_SAID != $N_TESTS; then
+        N_TESTS=$((N_TESTS + 1))
+        N_FAILED=$((N_FAILED + 1))
+        echo "not ok $N_TESTS - each check came to its end"
+    fi
     FINISHED=1
     echo "1..$N_TESTS"
     test $N_FAILED = 0

@@ -1,20 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What OpenStack and libvirt write, and who programs their bridges.
+# What OpenStack and libvirt write; OVN programs the bridge.
 #
 #   facts       external_ids of os-vif, of libvirt, of both; infrastructure;
 #               a trunk with subports; a migration between two hosts
-#   Neutron     br-int programmed by the Open vSwitch agent's own code, from
-#               Debian's packages (neutron-agent.py says what of it is ours)
 #   OVN         ovn-northd and ovn-controller, from Debian's packages: two
 #               switches, a router, stateful ACLs
 #
-# With each of the two, automatic insertion adds no OpenFlow flow, every packet
-# between two VMs is inspected once, with the right identities, and what they
-# do to their flows does not disturb it.
+# With OVN, automatic insertion adds no OpenFlow flow, every packet between two
+# VMs is inspected once, with the right identities, and what it does to its
+# flows does not disturb it.  Neutron's agent: openstack-neutron.sh.
 #
-# In: UNPACKED, a folder with "neutron" and "ovn" in it (build-aux/unpack.sh,
-# which "check.sh openstack" calls); without one these two are skipped.
+# In: UNPACKED, a folder with "ovn" in it (build-aux/unpack.sh, which "check.sh
+# openstack" calls); without one OVN is skipped.
 #
 # Mutations that make it fail: prefer vm-id to vm-uuid; take flow.in_port for
 # the ingress (OVN rewrites it); insert at both sides of a patch port.
@@ -22,55 +20,8 @@ LIMIT=${LIMIT:-900}
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 
-traffic=$TESTS_HOME/traffic.py
-port=5000
-inspected() { stats vms inspected_packets; }
-
-# quiet VM: neighbours that are known stay known.
-quiet() {
-    vm "$1" sh -c 'cd /proc/sys/net/ipv4/neigh
-        for i in *; do
-            echo 3600000 >$i/base_reachable_time_ms
-            echo 3600 >$i/delay_first_probe_time
-        done'
-}
-serve() {
-    vm_spawn "$1" "serve-$1" "$traffic" serve 7
-    sandbox_wait 30 vm_listens "$1" tcp 7
-}
-settled() {         # FROM TO-ADDRESS
-    sandbox_wait 20 vm "$1" ping -q -c 1 -W 1 "$2"
-    vm "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
-    sleep 0.3
-    settle vms
-}
-# once WHAT FROM TO ADDRESS [N]: N echoed datagrams = 2 N inspections, of the
-# two VMs that plug() made known.
-once() {
-    local what=$1 from=$2 to=$3 address=$4 n=${5:-20} before got
-    port=$((port + 1))
-    settled "$from" "$address"
-    before=$(inspected)
-    got=$(vm "$from" "$traffic" udp "$address" 7 "$n" 200 $port)
-    is "$what: all $n are echoed" "$got" "$n"
-    sleep 0.3
-    is "$what: each inspected once" $(($(inspected) - before)) $((2 * n))
-    flush vms
-    sandbox_wait 3 records "src_port == $port"
-    is "$what: one connection between the two VMs" \
-        "$(records "src_port == $port and src_vm.id == '$(vm_id "$from")' and
-            dest_vm.id == '$(vm_id "$to")' and
-            flow.pkts_toserver == $n and flow.pkts_toclient == $n")" 1
-}
-no_inspect_in_flows() {
-    ! ovs-ofctl -O OpenFlow15 dump-flows "$1" | grep -i inspect
-}
-datapath_has_it() { appctl dpctl/dump-flows netdev@ovs-netdev |
-    grep -q 'inspect('; }
-cookies() {
-    ovs-ofctl dump-flows br-int | grep -o 'cookie=[^,]*' | sort -u
-}
-n_flows() { ovs-ofctl dump-flows br-int | grep -c cookie=; }
+# shellcheck source=openstack.bash
+. "$TESTS_HOME/openstack.bash"
 
 host_up
 check "uplink" make_uplink up
@@ -86,7 +37,6 @@ ids() {             # PORT KEY=VALUE...
     done
     ovs-vsctl --timeout=20 set Interface "$interface" "${words[@]}"
 }
-mac_of() { vm "$1" cat /sys/class/net/eth0/address; }
 check "br-int" bridge br-int
 check "inspector" make_inspector vms 1 up br-int \
     other_config:identity-keys=vm-name
@@ -159,72 +109,6 @@ patch() {           # TRUNK-PORT INT-PORT VLAN TAG
            "external_ids:iface-id=1f00-$2" \
            "external_ids:attached-mac=52:54:00:00:77:01"
 }
-vlan_talk() {       # VLAN COUNT LOCAL-PORT: tagged frames of VM trunk, echoed.
-    vm trunk /usr/bin/python3 - "$@" <<'END'
-import socket
-import struct
-import sys
-import time
-vlan, count, port = map(int, sys.argv[1:4])
-me = bytes.fromhex('525400007701')
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(('eth0', 0))
-# The kernel takes the tag off and hands it over beside the frame.
-s.setsockopt(263, 8, 1)             # SOL_PACKET, PACKET_AUXDATA
-
-
-def checksum(data):
-    n = sum(struct.unpack('!%dH' % (len(data) // 2), data))
-    n = (n >> 16) + (n & 0xffff)
-    return ~(n + (n >> 16)) & 0xffff
-
-
-def frame(dst, ethertype, payload):
-    return dst + me + struct.pack('!HHH', 0x8100, vlan, ethertype) + payload
-
-
-def receive(seconds, ethertype):
-    ends = time.time() + seconds
-    while time.time() < ends:
-        s.settimeout(max(0.01, ends - time.time()))
-        try:
-            data, extra, _, address = s.recvmsg(2000, 200)
-        except socket.timeout:
-            return None
-        if address[2] == 4:         # PACKET_OUTGOING
-            continue
-        tag = None
-        for level, kind, value in extra:
-            if (level, kind) == (263, 8):
-                status, _, _, _, _, tci, _ = struct.unpack('=IIIHHHH',
-                                                           value[:20])
-                tag = tci & 0xfff if status & 16 else None
-        if data[12:14] == b'\x81\x00':
-            tag = struct.unpack('!H', data[14:16])[0] & 0xfff
-            data = data[:12] + data[16:]
-        if data[12:14] == struct.pack('!H', ethertype) and tag == vlan:
-            return data
-    return None
-
-
-ask = struct.pack('!HHBBH6s4s6s4s', 1, 0x800, 6, 4, 1, me,
-                  bytes([10, 0, 1, 1]), bytes(6), bytes([10, 0, 1, 2]))
-s.send(frame(b'\xff' * 6, 0x806, ask))
-answer = receive(3, 0x806)
-if not answer:
-    sys.exit('no neighbour')
-peer, got = answer[22:28], 0
-for i in range(count):
-    udp = struct.pack('!HHHH', port, 7, 8 + 26, 0) + b'abcdefghijklmnopqrstuvwxyz'
-    ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(udp), i, 0, 64, 17, 0,
-                     bytes([10, 0, 1, 1]), bytes([10, 0, 1, 2]))
-    ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
-    s.send(frame(peer, 0x800, ip + udp))
-    data = receive(2, 0x800)
-    got += data is not None and data[36:38] == struct.pack('!H', port)
-print(got)
-END
-}
 trunk_up() {
     bridge tbr && ovs-vsctl --timeout=20 add-port tbr trunk &&
         patch tpt tpi 0 4 && patch spt100 spi100 100 5 &&
@@ -243,18 +127,6 @@ for v in s5 s6; do
     check "server $v" serve $v
     vm $v ip neigh replace 10.0.1.1 lladdr 52:54:00:00:77:01 dev eth0
 done
-subport() {         # VLAN VM COUNT
-    local before
-    is "subport $1: neighbours" "$(vlan_talk "$1" 1 4200)" 1
-    sleep 0.3
-    settle vms
-    before=$(inspected)
-    is "subport $1: echoed" "$(vlan_talk "$1" "$3" 4201)" "$3"
-    sleep 0.3
-    # And the question for the neighbour: a flooded copy, and its answer.
-    is "subport $1: each inspected once" $(($(inspected) - before)) \
-        $((2 * $3 + 2))
-}
 subport 100 s5 10
 subport 200 s6 15
 flush vms
@@ -360,99 +232,6 @@ fresh() {
     done
 }
 check "all of this goes" fresh nova virt both dhcp trunk s5 s6 guest
-
-# Neutron
-# -------
-rules='[{"ethertype":"IPv4","direction":"egress"},
-    {"ethertype":"IPv4","direction":"ingress","protocol":"icmp"},
-    {"ethertype":"IPv4","direction":"ingress","protocol":"udp"}]'
-# Words in, a line out.
-agent_start() {
-    local root=$UNPACKED/neutron json=() v
-    for v in "$@"; do
-        json+=("{\"name\":\"$v\",\"vlan\":1,\"rules\":$rules,\
-\"iface\":$(ovs-vsctl get Interface "$v" external_ids:iface-id),\
-\"mac\":\"$(mac_of "$v")\",\"ip\":\"$(vm "$v" ip -o -4 addr show eth0 |
-    sed 's/.*inet \([^/]*\).*/\1/')\"}")
-    done
-    mkfifo "$SANDBOX_DIR/agent"
-    PYTHONPATH=$root/usr/lib/python3/dist-packages \
-        LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu | tr ' ' :) \
-        PATH=$PATH:$root/usr/sbin:$root/sbin HOME=$SANDBOX_DIR \
-        /usr/bin/python3 -B "$TESTS_HOME/neutron-agent.py" "$root" \
-        "unix:$OVS_RUNDIR/db.sock" br-int "${json[@]}" \
-        <"$SANDBOX_DIR/agent" >"$SANDBOX_DIR/out/agent" \
-        2>"$SANDBOX_DIR/out/agent.err" &
-    echo $! >"$SANDBOX_DIR/pid/agent"
-    exec 8>"$SANDBOX_DIR/agent"
-}
-agent() {           # WORD
-    local n
-    n=$(grep -c . "$SANDBOX_DIR/out/agent")
-    echo "$1" >&8
-    sandbox_wait 300 eval \
-        'test "$(grep -c . "$SANDBOX_DIR/out/agent")" -gt '"$n"
-    tail -n 1 "$SANDBOX_DIR/out/agent" | grep "^done $1" || {
-        tail -n 5 "$SANDBOX_DIR/out/agent.err"
-        return 1
-    }
-}
-neutron() {
-    local before changer
-    check "Neutron: br-int" bridge br-int
-    check "Neutron: inspected" ovs-vsctl --timeout=20 set Bridge br-int \
-        "inspectors=$(row Inspector vms)"
-    check "Neutron: VM na" make_vm na br-int ip=10.0.2.1/24
-    check "Neutron: VM nb" make_vm nb br-int ip=10.0.2.2/24
-    check "Neutron: server" serve nb
-    quiet na
-    quiet nb
-    agent_start na nb
-    if ! check "Neutron: the agent sets br-int up" agent setup; then
-        return
-    fi
-    diag "$(n_flows) flows, $(cookies | wc -l) cookies"
-    check "Neutron: its flows use connection tracking" eval \
-        'ovs-ofctl dump-flows br-int | grep -q "ct(.*zone=NXM_NX_REG6"'
-    once "Neutron" na nb 10.0.2.2
-    check "Neutron: no flow has our action" no_inspect_in_flows br-int
-    check "Neutron: the datapath has it" datapath_has_it
-    check "Neutron: what its groups forbid does not get through" not \
-        vm na timeout 4 "$traffic" tcp 10.0.2.2 7 100 1
-    before=$(cookies)
-    check "Neutron: the agent begins anew" agent resync
-    check "Neutron: under another cookie" not test "$before" = "$(cookies)"
-    once "Neutron, after its resync" na nb 10.0.2.2
-    for ((i = 0; i < 3; i++)); do agent resync; done >/dev/null &
-    changer=$!
-    once "Neutron, during resyncs" na nb 10.0.2.2 300
-    wait $changer
-    check "Neutron: no flow has our action still" no_inspect_in_flows br-int
-    n_before=$(n_flows)
-    check "Neutron: the inspector is off" ovs-vsctl set Inspector vms \
-        enabled=false
-    sleep 0.5
-    is "Neutron: and its flows are as many" "$(n_flows)" "$n_before"
-    check "Neutron: on again" ovs-vsctl set Inspector vms enabled=true
-    check "Neutron: a drop rule" eval 'ovs-vsctl set Inspector vms \
-        mode=inline && ovs-inspectctl add-rule vms no-echo action=drop \
-        service=udp/7'
-    is "Neutron: takes effect" \
-        "$(vm na timeout 5 "$traffic" udp 10.0.2.2 7 3 100 6001)" 0
-    check "Neutron: gone" ovs-inspectctl del-rule vms no-echo
-    once "Neutron, inline" na nb 10.0.2.2
-    is "Neutron: nothing was lost" "$(stats vms lost)" 0
-    check "tap again" ovs-vsctl clear Inspector vms mode
-    echo quit >&8
-    exec 8>&-
-    sandbox_kill agent
-    check "Neutron: all of it goes" fresh na nb
-}
-if test -e "$UNPACKED/neutron/usr/lib/python3/dist-packages/neutron"; then
-    neutron
-else
-    skip "Neutron's flows" "no packages unpacked: ./check.sh openstack"
-fi
 
 # OVN
 # ---

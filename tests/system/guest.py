@@ -21,9 +21,10 @@ try:
     line.connect(name)
 except OSError as error:
     sys.exit('%s: %s' % (name, error))
-# The shell echoes what it is told; only what runs it puts a mark together.
-line.sendall(("echo '%s''begin'; %s\necho \"%s\"\"=$?\"\n"
-              % (mark, command, mark)).encode())
+# The shell echoes what it is told; only what runs it puts a mark together.  All
+# of it is one line: the echo of a second would mix with what the first prints.
+line.sendall(("echo '%s''begin'; %s; s=$?; echo; echo \"%s\"\"=$s\"\n"
+              % (mark, command.replace('\n', ' '), mark)).encode())
 data = b''
 while time.monotonic() < ends:
     try:
@@ -37,11 +38,7 @@ while time.monotonic() < ends:
     begin = text.find(mark + 'begin\n')
     end = text.find('\n%s=' % mark, begin)
     if begin >= 0 and end >= 0 and text.find('\n', end + 1) >= 0:
-        out = text[begin + len(mark) + 6:end + 1]
-        # Without prompts and echo of what came after it.
-        out = '\n'.join(s for s in out.split('\n') if 'echo "%s' % mark
-                        not in s)
-        sys.stdout.write(out)
+        sys.stdout.write(text[begin + len(mark) + 6:end])
         sys.exit(int(text[end + len(mark) + 2:].split('\n')[0]) & 255)
 sys.stderr.write(data.decode(errors='replace')[-2000:])
 sys.exit(124)

@@ -89,6 +89,26 @@ check "infrastructure is not among them" not grep -q '^dhcp ' \
 check "and is counted apart" eval 'appctl inspect/show --json | grep -q \
     "\"infrastructure\":1"'
 
+# Rules go by the same.
+check "inline" ovs-vsctl --timeout=20 set Inspector vms mode=inline
+# ruled SOURCE FROM ADDRESS LOCAL-PORT: how many of 3 datagrams are echoed when
+# what SOURCE sends is dropped.
+ruled() {
+    ovs-inspectctl add-rule vms fact action=drop direction=from-vm \
+        source="$1" service=udp/7 >/dev/null || return 1
+    vm "$2" timeout 10 "$traffic" udp "$3" 7 3 100 "$4"
+    ovs-inspectctl del-rule vms fact >/dev/null
+}
+settled virt 10.0.0.3
+is "a rule by vm-uuid" "$(ruled vm:5a00-nova nova 10.0.0.2 4011)" 0
+is "by vm-id" "$(ruled vm:5a00-virt virt 10.0.0.3 4012)" 0
+is "vm-id is nothing beside a vm-uuid" \
+    "$(ruled vm:not-this-one both 10.0.0.2 4013)" 3
+is "by that vm-uuid" "$(ruled vm:5a00-both both 10.0.0.2 4014)" 0
+is "by iface-id" "$(ruled iface:1f00-both both 10.0.0.2 4015)" 0
+is "of that one alone" "$(ruled iface:1f00-both virt 10.0.0.3 4016)" 3
+check "tap again" ovs-vsctl --timeout=20 clear Inspector vms mode
+
 check "each in a network, as the agent tags them" ovs-vsctl \
     -- set Port nova tag=1 -- set Port virt tag=1 -- set Port both tag=1 \
     -- set Port dhcp tag=1
@@ -173,7 +193,7 @@ second_up() {
             other_config:peer-name=localhost "private_key=\"$PKI/sensor2.key\"" \
             "certificate=\"$PKI/sensor2.pem\"" \
             "ca_cert=\"$PKI/site-ca.pem\"" \
-            -- --id=@i create Inspector name=vms id=1 uplinks=@u \
+            -- --id=@i create Inspector name=vms id=1 uplinks=@u mode=inline \
             -- add Bridge br-int inspectors @i >/dev/null
 }
 check "a second host" second_up
@@ -199,6 +219,16 @@ check "its port, inactive" second ovs-vsctl --timeout=20 add-port br-int \
     "external_ids:attached-mac=\"$(mac_of guest)\""
 check_soon "inactive, it is known to be that VM" 5 eval \
     'second appctl inspect/coverage | grep -q "^guest2 .*5a00-guest"'
+# A rule that each host has, by what is the same on both.
+no_echo() {         # [second]
+    "$@" ovs-inspectctl add-rule vms no-echo action=drop \
+        source=iface:1f00-guest service=udp/7
+}
+check "inline" ovs-vsctl --timeout=20 set Inspector vms mode=inline
+check "a rule on the first" no_echo
+check "and on the second" no_echo second
+is "it holds on the first" \
+    "$(vm guest timeout 10 "$traffic" udp 10.0.0.2 7 3 100 4302)" 0
 vm_spawn guest talk1 "$traffic" tcp 10.0.0.2 7 1000 60 4300
 check_soon "it talks on the first" 20 eval \
     'appctl inspect/flows | grep -q ":4300 "'
@@ -206,6 +236,9 @@ check "it is gone from the first" ovs-vsctl --timeout=20 del-port br-int \
     guest1
 check "it runs on the second" second ovs-vsctl --timeout=20 set Interface \
     guest2 external_ids:iface-status=active
+is "the rule has come along" \
+    "$(vm guest2 timeout 10 "$traffic" udp 10.0.0.9 7 3 100 4303)" 0
+check "it goes" second ovs-inspectctl del-rule vms no-echo
 check "it talks there" eval 'test "$(vm guest2 "$traffic" udp 10.0.0.9 7 10 \
     100 4301)" = 10'
 second flush
@@ -220,6 +253,8 @@ is "each told by its own sensor" "$(for p in 4300 4301; do
         --print inspect.sensor | head -n 1; done | tr '\n' ' ')" \
     "host-1 host-2 "
 sandbox_kill talk1 KILL
+check "the first host's rule goes" ovs-inspectctl del-rule vms no-echo
+check "tap again" ovs-vsctl --timeout=20 clear Inspector vms mode
 check "the second host ends" second switch_stop
 kill "$(cat "$SANDBOX_DIR/run2/ovsdb-server.pid")"
 

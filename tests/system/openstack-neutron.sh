@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Neutron programs the bridges: its server, its Open vSwitch agent, os-vif.
 #
-#    RabbitMQ <------ neutron-server (ML2, SQLite) <--- HTTP --- this test:
-#       ^                                             networks, ports, groups,
-#       |                                             a trunk
+#    RabbitMQ <---- neutron-server (ML2, MariaDB) <--- HTTP --- this test:
+#       ^                                          networks, ports, groups,
+#       |                                          a trunk
 #    neutron-openvswitch-agent              os-vif: the ports of VMs
 #       | OpenFlow, OVSDB                      |
 #    +--v--------------------------------------v---------+
@@ -30,7 +30,8 @@ LIMIT=${LIMIT:-1800}
 neutron=$UNPACKED/neutron
 python=$neutron/usr/lib/python3/dist-packages
 if ! sandbox_inside && ! test -e "$python/neutron" -a -e "$python/os_vif" -a \
-        -e "$neutron/usr/lib/rabbitmq"; then
+        -e "$neutron/usr/lib/rabbitmq" -a -e "$neutron/usr/sbin/mariadbd"
+then
     echo "1..0 # SKIP no packages unpacked: ./check.sh openstack"
     exit 77
 fi
@@ -39,6 +40,7 @@ system_test "$@"
 . "$TESTS_HOME/openstack.bash"
 control=$SANDBOX_DIR/neutron    # Whatever the control plane writes.
 config=$control/neutron.conf
+tables='mysql+pymysql://root@127.0.0.1/neutron?charset=utf8'
 mkdir -p "$control/locks" "$control/bin" "$control/tmp"
 
 # A control plane
@@ -87,6 +89,20 @@ begun() {           # NAME COMMAND...: COMMAND succeeds, or what NAME said.
 }
 listens() { ss -Hltn "sport = :$1" | grep -q .; }
 
+# MariaDB, for whoever comes.
+database() {
+    mkdir "$control/db"
+    echo 'CREATE DATABASE neutron CHARACTER SET utf8;' >"$control/db.sql"
+    sandbox_spawn database unpacked "$neutron/usr/sbin/mariadbd" \
+        --no-defaults --user=root --basedir="$neutron/usr" \
+        --datadir="$control/db" --tmpdir="$control/tmp" \
+        --socket="$control/db.sock" --pid-file="$control/db.pid" \
+        --bind-address=127.0.0.1 --skip-grant-tables --skip-log-bin \
+        --init-file="$control/db.sql" --innodb-buffer-pool-size=32M \
+        --innodb-flush-log-at-trx-commit=0
+    begun database grep -q 'ready for connections' "$SANDBOX_DIR/out/database"
+}
+
 # One file for the server, the agent and os-vif.
 configure() {
     cat >"$config" <<END
@@ -107,7 +123,7 @@ notify_nova_on_port_data_changes = false
 [oslo_concurrency]
 lock_path = $control/locks
 [database]
-connection = sqlite:///$control/neutron.db
+connection = $tables
 [ml2]
 type_drivers = flat,vxlan
 tenant_network_types = vxlan
@@ -131,14 +147,14 @@ root_helper = env
 ovsdb_connection = unix:$OVS_RUNDIR/db.sock
 END
 }
-# The tables as Neutron's classes have them: its migrations are not for SQLite.
+# The tables as Neutron's classes have them, and not by all migrations of ten
+# years.
 tables() {
-    (unpacked /usr/bin/python3 - "$control/neutron.db") <<'END'
+    (unpacked /usr/bin/python3 - "$tables") <<'END'
 import sys
 import sqlalchemy
 from neutron.db.migration.models import head
-head.get_metadata().create_all(
-    sqlalchemy.create_engine('sqlite:///' + sys.argv[1]))
+head.get_metadata().create_all(sqlalchemy.create_engine(sys.argv[1]))
 END
 }
 server() {
@@ -174,23 +190,24 @@ agent_said() { grep -q "$1" "$SANDBOX_DIR/out/agent"; }
 declare -A PORT_ID VM_UUID TAP
 vm_id() { echo "${VM_UUID[$1]}"; }
 # neutron_vm NAME NETWORK ADDRESS MAC [TRUNK-FIELDS]: as Nova does it: a port
-# of Neutron's, bound to this host; perhaps a trunk of it; its interface, which
-# os-vif plugs into the bridge that Neutron names.
+# of Neutron's, perhaps with a trunk, that is then bound to this host; its
+# interface, which os-vif plugs into the bridge that Neutron names.
 neutron_vm() {
     local name=$1 id uuid
     uuid=$(cat /proc/sys/kernel/random/uuid)
-    id=$(neutron_port "$2" "$3" "$4" ",\"device_id\":\"$uuid\",$(:
-         )\"device_owner\":\"compute:nova\",\"binding:host_id\":\"host-1\"") ||
-        return 1
+    id=$(neutron_port "$2" "$3" "$4") || return 1
     PORT_ID[$name]=$id VM_UUID[$name]=$uuid TAP[$name]=tap${id:0:11}
     test -z "$5" || create trunk "\"port_id\":\"$id\",$5" || return 1
-    make_vm "$name" - ip="$3/24" mac="$4" port="${TAP[$name]}" &&
-        vif plug "$name" "$4" && quiet "$name"
+    api PUT "ports/$id" "{\"port\":{\"device_id\":\"$uuid\",$(:
+        )\"device_owner\":\"compute:nova\",$(:
+        )\"binding:host_id\":\"host-1\"}}" &&
+        make_vm "$name" - ip="$3/24" mac="$4" port="${TAP[$name]}" &&
+            vif plug "$name" "$4" && quiet "$name"
 }
-neutron_port() {    # NETWORK ADDRESS MAC [FIELDS]
+neutron_port() {    # NETWORK ADDRESS MAC
     create port "\"network_id\":\"$1\",\"mac_address\":\"$3\",$(:
         )\"fixed_ips\":[{\"ip_address\":\"$2\"}],$(:
-        )\"security_groups\":[\"$group\"]$4"
+        )\"security_groups\":[\"$group\"]"
 }
 vif() {             # plug|unplug NAME MAC
     local bridge
@@ -256,6 +273,7 @@ check "uplink" make_uplink up
 check "inspector" make_inspector vms 1 up -
 began=$SECONDS
 need "RabbitMQ" broker
+need "MariaDB" database
 configure
 need "Neutron's tables" tables
 need "Neutron's server" server
@@ -268,6 +286,9 @@ is "it has made br-int, on the userspace datapath" \
 check "and br-tun" ovs-vsctl br-exists br-tun
 check "inspected" ovs-vsctl --timeout=20 set Bridge br-int \
     "inspectors=$(row Inspector vms)"
+# VMs that say nothing by themselves would be forgotten.
+check "its MAC table does not age" ovs-vsctl --timeout=20 set Bridge br-int \
+    other_config:mac-aging-time=3600
 
 group=$(create security_group '"name":"talk"')
 need "a group" test -n "$group"
@@ -383,12 +404,16 @@ check_soon "one connection, in the VLAN of the VM, of the trunk's VM" 3 \
 once "the trunk's own network" trunk nb 10.0.2.12
 check "no flow has our action in any bridge" no_flow_of_ours
 
-# Out of the host, by the provider bridge: not between VMs.
+# Out of the host, by the provider bridge: not between VMs.  By default the
+# firewall's flows never let br-int learn who is outside, and whatever goes there
+# is flooded; the agent can be told not to.
 ex=$(network ex 10.0.9.0/24 ",\"provider:network_type\":\"flat\",$(:
     )\"provider:physical_network\":\"physnet1\"")
 need "VM nc" neutron_vm nc "$ex" 10.0.9.11 fa:16:3e:00:09:11
 check_soon "VM nc is active" 60 active nc
 check "the host outside probes no neighbour" quiet ext
+printf '[agent]\nexplicitly_egress_direct = true\n' >>"$config"
+check "the agent is to flood nothing" restart
 check "server ext" serve ext
 out() {             # LOCAL-PORT: inspections of 20 datagrams and their echo.
     local before
@@ -421,6 +446,6 @@ check_soon "its connection ended as detached" 5 records \
 no_flow_of_nb() { ! ovs-ofctl dump-flows br-int | grep fa:16:3e:00:02:12; }
 check_soon "the agent has taken its flows away" 60 no_flow_of_nb
 is "nothing was lost" "$(stats vms lost)" 0
-for s in agent server broker epmd; do sandbox_kill $s; done
+for s in agent server broker epmd database; do sandbox_kill $s; done
 host_down
 done_testing

@@ -19,7 +19,11 @@ serve() {
     vm_spawn "$1" "serve-$1" "$traffic" serve 7
     sandbox_wait 30 vm_listens "$1" tcp 7
 }
-settled() {         # FROM TO-ADDRESS
+# settled FROM TO-ADDRESS: both know each other, and the bridge where FROM is:
+# flows that output by themselves teach it nothing, a question for a neighbour
+# goes by NORMAL.
+settled() {
+    vm "$1" ip neigh flush dev eth0
     sandbox_wait 20 vm "$1" ping -q -c 1 -W 1 "$2"
     vm "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
     sleep 0.3

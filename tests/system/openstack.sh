@@ -300,6 +300,12 @@ ovn_controller() {
     ovn-controller "unix:$OVS_RUNDIR/db.sock" --no-chdir --detach --pidfile \
         --log-file -vconsole:off -vsyslog:off
 }
+# Whoever starts it before it is gone is told so, as an emergency.
+ovn_controller_ends() {
+    local pid
+    pid=$(cat "$OVN_RUNDIR/ovn-controller.pid")
+    ovn-appctl -t ovn-controller exit && sandbox_wait 15 switch_gone "$pid"
+}
 nbctl() { ovn-nbctl --db="$nb" --timeout=30 "$@"; }
 vif() {             # VM SWITCH ADDRESS: plugged and bound.
     make_vm "$1" - ip="$3/24" iface="lp-$1" &&
@@ -356,8 +362,8 @@ ovn() {
     check "OVN: all flows anew" ovn-appctl -t ovn-controller recompute
     once "OVN, after a recompute" oa ob 10.3.0.2
     is "OVN: its flows are as many" "$(n_flows)" "$n_before"
-    check "OVN: its controller ends" ovn-appctl -t ovn-controller exit
-    check "OVN: and comes again" sandbox_wait 10 ovn_controller
+    check "OVN: its controller ends" ovn_controller_ends
+    check "OVN: and comes again" ovn_controller
     check "OVN: in step" nbctl --wait=hv sync
     once "OVN, after a restart of its controller" oa ob 10.3.0.2
     check "OVN: no flow has our action still" no_inspect_in_flows br-int

@@ -404,16 +404,14 @@ check_soon "one connection, in the VLAN of the VM, of the trunk's VM" 3 \
 once "the trunk's own network" trunk nb 10.0.2.12
 check "no flow has our action in any bridge" no_flow_of_ours
 
-# Out of the host, by the provider bridge: not between VMs.  By default the
-# firewall's flows never let br-int learn who is outside, and whatever goes there
-# is flooded; the agent can be told not to.
+# Out of the host, by the provider bridge: not between VMs.  The firewall's flows
+# never let br-int learn who is outside, and so it floods what goes there: a
+# copy to br-int's own port, too, and apart from what comes back.
 ex=$(network ex 10.0.9.0/24 ",\"provider:network_type\":\"flat\",$(:
     )\"provider:physical_network\":\"physnet1\"")
 need "VM nc" neutron_vm nc "$ex" 10.0.9.11 fa:16:3e:00:09:11
 check_soon "VM nc is active" 60 active nc
 check "the host outside probes no neighbour" quiet ext
-printf '[agent]\nexplicitly_egress_direct = true\n' >>"$config"
-check "the agent is to flood nothing" restart
 check "server ext" serve ext
 out() {             # LOCAL-PORT: inspections of 20 datagrams and their echo.
     local before
@@ -425,14 +423,18 @@ out() {             # LOCAL-PORT: inspections of 20 datagrams and their echo.
 }
 is "vm-to-vm: what leaves the host is left alone" "$(out 6101)" 0
 check "select=vm" ovs-vsctl --timeout=20 set Inspector vms select=vm
-is "br-int has what is delivered there" "$(out 6102)" 20
+is "br-int has what is delivered there, and the copies to itself" \
+    "$(out 6102)" 40
 check "br-ex, too" ovs-vsctl --timeout=20 set Bridge br-ex \
     "inspectors=$(row Inspector vms)"
-is "both ways" "$(out 6103)" 40
+is "and what leaves" "$(out 6103)" 60
 flush vms
-check_soon "one connection of a VM with nobody of this host" 3 records \
+check_soon "of the VM, with nobody of this host" 3 records \
     "src_port == 6103 and src_vm.id == '$(vm_id nc)' and not dest_vm and
-     flow.pkts_toserver == 20 and flow.pkts_toclient == 20"
+     flow.pkts_toserver == 40 and flow.pkts_toclient == 0"
+check "what comes back is another half" records \
+    "dest_port == 6103 and dest_vm.id == '$(vm_id nc)' and
+     flow.pkts_toserver == 20 and flow.pkts_toclient == 0"
 once "between VMs as before" na nb 10.0.2.12
 check "vm-to-vm again" ovs-vsctl --timeout=20 clear Inspector vms select
 

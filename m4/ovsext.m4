@@ -140,7 +140,7 @@ AC_DEFUN([OVSEXT_SANITIZE],
 # OVSEXT_CHECK_TOOLS: what only some targets need, and may be missing.
 AC_DEFUN([OVSEXT_CHECK_TOOLS],
   [AC_CHECK_PROGS([CLANG], [clang clang-18 clang-16 clang-15 clang-14], [no])
-   AC_CHECK_PROGS([CLANG_FORMAT], [clang-format clang-format-14], [no])
+   AC_CHECK_PROGS([CLANG_FORMAT], [clang-format-14 clang-format], [no])
    AC_CHECK_PROGS([CCACHE], [ccache], [no])
    AC_CHECK_PROGS([GIT], [git], [no])])
 

@@ -42,6 +42,8 @@ check-static:
 	    $(srcdir)/tests/ovs/test-compare.sh
 	@$(TALLY) static --name 'runs to compare' -- \
 	    $(srcdir)/tests/ovs/test-run.sh
+	@$(TALLY) static --name format -- env CLANG_FORMAT=$(CLANG_FORMAT) \
+	    $(srcdir)/build-aux/check-format.sh
 	@$(TALLY) static --name distribution -- \
 	    $(MAKE) --no-print-directory check-dist
 	@$(TALLY) static --name licence -- \

@@ -31,7 +31,7 @@
 
 BUILD_ASSERT_DECL(sizeof(struct ovsext_action_inspect) == 24);
 
-#define OFPACT_FLAGS \
+#define OFPACT_FLAGS                                                          \
     (OVSEXT_OFPACT_TAP | OVSEXT_OFPACT_ZONE | OVSEXT_OFPACT_ZONE_FIELD)
 
 enum ofperr
@@ -44,9 +44,9 @@ ovsext_ofpact_decode(const struct ovsext_action_inspect *wire,
     ofpbuf_pull(&rest, sizeof *wire);
     a->flags = ntohs(wire->flags);
     a->id = ntohl(wire->id);
-    if (!a->id || a->flags & ~OFPACT_FLAGS
-        || (a->flags & OVSEXT_OFPACT_ZONE
-            && a->flags & OVSEXT_OFPACT_ZONE_FIELD)) {
+    if (!a->id || a->flags & ~OFPACT_FLAGS ||
+        (a->flags & OVSEXT_OFPACT_ZONE &&
+         a->flags & OVSEXT_OFPACT_ZONE_FIELD)) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
 
@@ -101,8 +101,9 @@ parse_u32(const char *name, const char *value, uint32_t min, uint32_t *number)
     unsigned long long int n;
 
     if (!str_to_ullong(value, 0, &n) || n < min || n > UINT32_MAX) {
-        return xasprintf("inspect: %s '%s': not a number from %"PRIu32
-                         " to %"PRIu32, name, value, min, UINT32_MAX);
+        return xasprintf("inspect: %s '%s': not a number from %" PRIu32
+                         " to %" PRIu32,
+                         name, value, min, UINT32_MAX);
     }
     *number = n;
     return NULL;
@@ -120,9 +121,9 @@ ovsext_ofpact_parse(char *arg, struct ofpact_inspect *a)
             error = parse_u32("id", value, 1, &a->id);
         } else if (!strcmp(key, "tap") && !*value) {
             a->flags |= OVSEXT_OFPACT_TAP;
-        } else if (!strcmp(key, "zone")
-                   && a->flags & (OVSEXT_OFPACT_ZONE
-                                  | OVSEXT_OFPACT_ZONE_FIELD)) {
+        } else if (!strcmp(key, "zone") &&
+                   a->flags &
+                       (OVSEXT_OFPACT_ZONE | OVSEXT_OFPACT_ZONE_FIELD)) {
             error = xstrdup("inspect: more than one zone");
         } else if (!strcmp(key, "zone") && isdigit((unsigned char) *value)) {
             error = parse_u32("zone", value, 0, &a->zone);
@@ -131,12 +132,13 @@ ovsext_ofpact_parse(char *arg, struct ofpact_inspect *a)
             error = mf_parse_subfield(&a->zone_src, value);
             if (!error && a->zone_src.n_bits > 32) {
                 error = xasprintf("inspect: zone %s has %u bits, more than "
-                                  "32", value, a->zone_src.n_bits);
+                                  "32",
+                                  value, a->zone_src.n_bits);
             }
             a->flags |= OVSEXT_OFPACT_ZONE_FIELD;
         } else {
-            error = xasprintf("invalid argument to \"inspect\" action: `%s'",
-                              key);
+            error =
+                xasprintf("invalid argument to \"inspect\" action: `%s'", key);
         }
         if (error) {
             return error;
@@ -148,13 +150,13 @@ ovsext_ofpact_parse(char *arg, struct ofpact_inspect *a)
 void
 ovsext_ofpact_format(const struct ofpact_inspect *a, struct ds *s)
 {
-    ds_put_format(s, "%sinspect(%s%sid=%s%"PRIu32, colors.paren, colors.end,
+    ds_put_format(s, "%sinspect(%s%sid=%s%" PRIu32, colors.paren, colors.end,
                   colors.param, colors.end, a->id);
     if (a->flags & OVSEXT_OFPACT_TAP) {
         ds_put_format(s, ",%stap%s", colors.value, colors.end);
     }
     if (a->flags & OVSEXT_OFPACT_ZONE) {
-        ds_put_format(s, ",%szone=%s%"PRIu32, colors.param, colors.end,
+        ds_put_format(s, ",%szone=%s%" PRIu32, colors.param, colors.end,
                       a->zone);
     } else if (a->flags & OVSEXT_OFPACT_ZONE_FIELD) {
         ds_put_format(s, ",%szone=%s", colors.param, colors.end);
@@ -181,10 +183,11 @@ ovsext_attr_context(const struct nlattr *inspect)
     const struct nlattr *first = nl_attr_get(inspect);
     size_t size = nl_attr_get_size(inspect);
 
-    return (size >= NLA_HDRLEN + sizeof(struct ovsext_context)
-            && nl_attr_type(first) == OVSEXT_ATTR_CONTEXT
-            && nl_attr_get_size(first) == sizeof(struct ovsext_context)
-            ? nl_attr_get(first) : NULL);
+    return (size >= NLA_HDRLEN + sizeof(struct ovsext_context) &&
+                    nl_attr_type(first) == OVSEXT_ATTR_CONTEXT &&
+                    nl_attr_get_size(first) == sizeof(struct ovsext_context)
+                ? nl_attr_get(first)
+                : NULL);
 }
 
 const struct ovsext_reset *
@@ -193,9 +196,10 @@ ovsext_attr_reset(const struct nlattr *inspect)
     const struct nlattr *a;
     size_t left;
 
-    NL_NESTED_FOR_EACH (a, left, inspect) {
-        if (nl_attr_type(a) == OVSEXT_ATTR_RESET
-            && nl_attr_get_size(a) == sizeof(struct ovsext_reset)) {
+    NL_NESTED_FOR_EACH(a, left, inspect)
+    {
+        if (nl_attr_type(a) == OVSEXT_ATTR_RESET &&
+            nl_attr_get_size(a) == sizeof(struct ovsext_reset)) {
             return nl_attr_get(a);
         }
     }
@@ -210,15 +214,16 @@ parse_redirect(const struct nlattr *redirect, struct ovsext_way *way)
     size_t left;
 
     memset(way, 0, sizeof *way);
-    NL_NESTED_FOR_EACH (a, left, redirect) {
-        if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_FUNCTION
-            && nl_attr_get_size(a) == sizeof way->function) {
+    NL_NESTED_FOR_EACH(a, left, redirect)
+    {
+        if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_FUNCTION &&
+            nl_attr_get_size(a) == sizeof way->function) {
             way->function = nl_attr_get_u32(a);
-        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ARM
-                   && nl_attr_get_size(a) == sizeof way->arm) {
+        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ARM &&
+                   nl_attr_get_size(a) == sizeof way->arm) {
             way->arm = nl_attr_get_u8(a);
-        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ENCAP
-                   && nl_attr_get_size(a) == sizeof way->encap) {
+        } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ENCAP &&
+                   nl_attr_get_size(a) == sizeof way->encap) {
             way->encap = nl_attr_get_u8(a);
         } else if (nl_attr_type(a) == OVSEXT_REDIRECT_ATTR_ACTIONS) {
             way->list = a;
@@ -235,10 +240,10 @@ ovsext_attr_ways(const struct nlattr *inspect, struct ovsext_way *ways,
     size_t left;
     size_t n = 0;
 
-    NL_NESTED_FOR_EACH (a, left, inspect) {
-        if (n < max && nl_attr_type(a) == OVSEXT_ATTR_REDIRECT
-            && parse_redirect(a, &ways[n])
-            && nl_attr_get_size(ways[n].list)) {
+    NL_NESTED_FOR_EACH(a, left, inspect)
+    {
+        if (n < max && nl_attr_type(a) == OVSEXT_ATTR_REDIRECT &&
+            parse_redirect(a, &ways[n]) && nl_attr_get_size(ways[n].list)) {
             n++;
         }
     }
@@ -261,15 +266,15 @@ static void
 format_zone(struct ds *s, const struct insp_zone *zone)
 {
     if (zone->kind >= INSP_N_ZONE_KINDS) {
-        ds_put_format(s, "kind%"PRIu8, zone->kind);
+        ds_put_format(s, "kind%" PRIu8, zone->kind);
         return;
     }
-    ds_put_format(s, "%s(%"PRIu32, zone_texts[zone->kind].name, zone->a);
+    ds_put_format(s, "%s(%" PRIu32, zone_texts[zone->kind].name, zone->a);
     if (zone_texts[zone->kind].has_b) {
-        ds_put_format(s, ",%"PRIu32, zone->b);
+        ds_put_format(s, ",%" PRIu32, zone->b);
     }
     if (zone->vlan) {
-        ds_put_format(s, ",vlan=%"PRIu16, zone->vlan);
+        ds_put_format(s, ",vlan=%" PRIu16, zone->vlan);
     }
     ds_put_char(s, ')');
 }
@@ -285,18 +290,18 @@ parse_zone(const char *s, struct insp_zone *zone)
 
         memset(zone, 0, sizeof *zone);
         zone->kind = kind;
-        if (strncmp(s, text->name, length)
-            || !ovs_scan(s + length, "(%"SCNi32"%n", &zone->a, &n)) {
+        if (strncmp(s, text->name, length) ||
+            !ovs_scan(s + length, "(%" SCNi32 "%n", &zone->a, &n)) {
             continue;
         }
         length += n;
         if (text->has_b) {
-            if (!ovs_scan(s + length, ",%"SCNi32"%n", &zone->b, &n)) {
+            if (!ovs_scan(s + length, ",%" SCNi32 "%n", &zone->b, &n)) {
                 return 0;
             }
             length += n;
         }
-        if (ovs_scan(s + length, ",vlan=%"SCNi16"%n", &zone->vlan, &n)) {
+        if (ovs_scan(s + length, ",vlan=%" SCNi16 "%n", &zone->vlan, &n)) {
             length += n;
         }
         return s[length] == ')' ? length + 1 : 0;
@@ -344,31 +349,33 @@ parse_encap(const char *s, uint8_t *encap)
 uint8_t
 ovsext_encap_of(uint32_t flags)
 {
-    return (flags & OVSEXT_CONTEXT_VLAN ? INSP_ENCAP_VLAN
-            : flags & OVSEXT_CONTEXT_NSH ? INSP_ENCAP_NSH : INSP_ENCAP_NONE);
+    return (flags & OVSEXT_CONTEXT_VLAN  ? INSP_ENCAP_VLAN
+            : flags & OVSEXT_CONTEXT_NSH ? INSP_ENCAP_NSH
+                                         : INSP_ENCAP_NONE);
 }
 
 uint32_t
 ovsext_encap_flags(uint8_t encap)
 {
-    return (encap == INSP_ENCAP_VLAN ? OVSEXT_CONTEXT_VLAN
-            : encap == INSP_ENCAP_NSH ? OVSEXT_CONTEXT_NSH : 0);
+    return (encap == INSP_ENCAP_VLAN  ? OVSEXT_CONTEXT_VLAN
+            : encap == INSP_ENCAP_NSH ? OVSEXT_CONTEXT_NSH
+                                      : 0);
 }
 
 static void
 format_ends(struct ds *s, const struct ovsext_context *context)
 {
     if (context->flags & OVSEXT_CONTEXT_RETURN) {
-        ds_put_format(s, ",return(%"PRIu32",%"PRIu32"%s)",
+        ds_put_format(s, ",return(%" PRIu32 ",%" PRIu32 "%s)",
                       context->in_port, context->out_port,
                       encap_text(ovsext_encap_of(context->flags)));
         return;
     }
     if (context->in_port) {
-        ds_put_format(s, ",in=%"PRIu32, context->in_port);
+        ds_put_format(s, ",in=%" PRIu32, context->in_port);
     }
     if (context->out_port) {
-        ds_put_format(s, ",out=%"PRIu32, context->out_port);
+        ds_put_format(s, ",out=%" PRIu32, context->out_port);
     }
     ds_put_cstr(s, ",zone=");
     format_zone(s, &context->zone);
@@ -384,7 +391,7 @@ format_reset(struct ds *s, const struct ovsext_reset *reset,
         ds_put_format(s, ",vlan=%d", vlan_tci_to_vid(reset->tci));
     }
     if (!eth_addr_is_zero(reset->mac)) {
-        ds_put_format(s, ",mac="ETH_ADDR_FMT, ETH_ADDR_ARGS(reset->mac));
+        ds_put_format(s, ",mac=" ETH_ADDR_FMT, ETH_ADDR_ARGS(reset->mac));
     }
     ds_put_char(s, ')');
 }
@@ -399,7 +406,7 @@ format_redirect(struct ds *s, const struct nlattr *a,
         ds_put_cstr(s, ",redirect(error)");
         return;
     }
-    ds_put_format(s, ",redirect(%"PRIu32",%"PRIu8"%s)(", way.function,
+    ds_put_format(s, ",redirect(%" PRIu32 ",%" PRIu8 "%s)(", way.function,
                   way.arm, encap_text(way.encap));
     if (nl_attr_get_size(way.list)) {
         format_odp_actions(s, nl_attr_get(way.list),
@@ -422,7 +429,7 @@ ovsext_format_odp(struct ds *s, const struct nlattr *inspect,
         return;
     }
 
-    ds_put_format(s, "inspect(id=%"PRIu32, context->inspector);
+    ds_put_format(s, "inspect(id=%" PRIu32, context->inspector);
     format_ends(s, context);
     for (size_t i = 0; i < ARRAY_SIZE(flag_texts); i++) {
         if (context->flags & flag_texts[i].flag) {
@@ -433,7 +440,8 @@ ovsext_format_odp(struct ds *s, const struct nlattr *inspect,
     if (reset) {
         format_reset(s, reset, portno_names);
     }
-    NL_NESTED_FOR_EACH (a, left, inspect) {
+    NL_NESTED_FOR_EACH(a, left, inspect)
+    {
         if (nl_attr_type(a) == OVSEXT_ATTR_REDIRECT) {
             format_redirect(s, a, portno_names);
         }
@@ -448,8 +456,8 @@ parse_flag(const char *s, uint32_t *flags)
     size_t length = strspn(s, "abcdefghijklmnopqrstuvwxyz_");
 
     for (size_t i = 0; i < ARRAY_SIZE(flag_texts); i++) {
-        if (strlen(flag_texts[i].name) == length
-            && !strncmp(s, flag_texts[i].name, length)) {
+        if (strlen(flag_texts[i].name) == length &&
+            !strncmp(s, flag_texts[i].name, length)) {
             *flags |= flag_texts[i].flag;
             return length;
         }
@@ -465,7 +473,7 @@ parse_return(const char *s, struct ovsext_context *context)
     uint8_t encap;
     int n = 0;
 
-    if (!ovs_scan(s, "return(%"SCNi32",%"SCNi32"%n", &context->in_port,
+    if (!ovs_scan(s, "return(%" SCNi32 ",%" SCNi32 "%n", &context->in_port,
                   &context->out_port, &n)) {
         return 0;
     }
@@ -483,16 +491,16 @@ parse_reset(const char *s, struct ovsext_reset *reset)
     int n = 0, length;
 
     memset(reset, 0, sizeof *reset);
-    if (!ovs_scan(s, "reset(%"SCNi32"%n", &port, &n)) {
+    if (!ovs_scan(s, "reset(%" SCNi32 "%n", &port, &n)) {
         return 0;
     }
     reset->port = u32_to_odp(port);
-    if (ovs_scan(s + n, ",vlan=%"SCNi16"%n", &vid, &length)
-        && vid <= VLAN_VID_MASK) {
+    if (ovs_scan(s + n, ",vlan=%" SCNi16 "%n", &vid, &length) &&
+        vid <= VLAN_VID_MASK) {
         reset->tci = htons(vid | VLAN_CFI);
         n += length;
     }
-    if (ovs_scan(s + n, ",mac="ETH_ADDR_SCAN_FMT"%n",
+    if (ovs_scan(s + n, ",mac=" ETH_ADDR_SCAN_FMT "%n",
                  ETH_ADDR_SCAN_ARGS(reset->mac), &length)) {
         n += length;
     }
@@ -503,16 +511,16 @@ parse_reset(const char *s, struct ovsext_reset *reset)
  * characters, 0 if it is something else, or a negative errno. */
 static int
 parse_redirect_text(const char *s, struct parse_odp_context *context,
-                    ovsext_parse_list_func *parse_list,
-                    struct ofpbuf *actions)
+                    ovsext_parse_list_func *parse_list, struct ofpbuf *actions)
 {
     size_t redirect, list;
     uint32_t function;
     uint8_t arm, encap;
     int n = 0, retval;
 
-    if (!ovs_scan(s, "redirect(%"SCNi32",%"SCNi8"%n", &function, &arm, &n)
-        || !function) {
+    if (!ovs_scan(s, "redirect(%" SCNi32 ",%" SCNi8 "%n", &function, &arm,
+                  &n) ||
+        !function) {
         return 0;
     }
     n += parse_encap(s + n, &encap);
@@ -546,9 +554,9 @@ parse_context(const char *s, struct ovsext_context *context)
 {
     int length = 0;
 
-    if (ovs_scan(s, "id=%"SCNi32"%n", &context->inspector, &length)
-        || ovs_scan(s, "in=%"SCNi32"%n", &context->in_port, &length)
-        || ovs_scan(s, "out=%"SCNi32"%n", &context->out_port, &length)) {
+    if (ovs_scan(s, "id=%" SCNi32 "%n", &context->inspector, &length) ||
+        ovs_scan(s, "in=%" SCNi32 "%n", &context->in_port, &length) ||
+        ovs_scan(s, "out=%" SCNi32 "%n", &context->out_port, &length)) {
         return length;
     } else if (!strncmp(s, "zone=", 5)) {
         length = parse_zone(s + 5, &context->zone);

@@ -53,15 +53,15 @@ struct vl_mff_map;
 /* The action on the wire.  When OVSEXT_OFPACT_ZONE_FIELD is set, the OXM
  * header of the field follows, padded with zeros to 8 bytes. */
 struct ovsext_action_inspect {
-    ovs_be16 type;              /* OFPAT_VENDOR. */
-    ovs_be16 len;               /* 24 or 32. */
-    ovs_be32 vendor;            /* OVSEXT_VENDOR_ID. */
-    ovs_be16 subtype;           /* 1. */
-    ovs_be16 flags;             /* OVSEXT_OFPACT_*; others must be zero. */
+    ovs_be16 type;    /* OFPAT_VENDOR. */
+    ovs_be16 len;     /* 24 or 32. */
+    ovs_be32 vendor;  /* OVSEXT_VENDOR_ID. */
+    ovs_be16 subtype; /* 1. */
+    ovs_be16 flags;   /* OVSEXT_OFPACT_*; others must be zero. */
     ovs_be32 id;
-    ovs_be32 zone;              /* OVSEXT_OFPACT_ZONE. */
-    ovs_be16 zone_ofs;          /* OVSEXT_OFPACT_ZONE_FIELD: first bit... */
-    ovs_be16 zone_n_bits;       /* ... and number of bits. */
+    ovs_be32 zone;        /* OVSEXT_OFPACT_ZONE. */
+    ovs_be16 zone_ofs;    /* OVSEXT_OFPACT_ZONE_FIELD: first bit... */
+    ovs_be16 zone_n_bits; /* ... and number of bits. */
 };
 
 enum ofperr ovsext_ofpact_decode(const struct ovsext_action_inspect *,
@@ -73,8 +73,8 @@ enum ofperr ovsext_ofpact_decode(const struct ovsext_action_inspect *,
 void ovsext_ofpact_encode(const struct ofpact_inspect *,
                           struct ovsext_action_inspect *wire,
                           struct ofpbuf *out);
-char *ovsext_ofpact_parse(char *arg, struct ofpact_inspect *)
-    OVS_WARN_UNUSED_RESULT;
+char *ovsext_ofpact_parse(char *arg,
+                          struct ofpact_inspect *) OVS_WARN_UNUSED_RESULT;
 void ovsext_ofpact_format(const struct ofpact_inspect *, struct ds *);
 enum ofperr ovsext_ofpact_check(const struct ofpact_inspect *,
                                 const struct match *);
@@ -111,9 +111,9 @@ enum ovsext_context_flags {
 
 /* No padding: attributes are compared as bytes. */
 struct ovsext_context {
-    uint32_t inspector;                 /* Inspector.id. */
-    uint32_t flags;                     /* OVSEXT_CONTEXT_*. */
-    uint32_t in_port;                   /* Inspector's port ids; 0: none. */
+    uint32_t inspector; /* Inspector.id. */
+    uint32_t flags;     /* OVSEXT_CONTEXT_*. */
+    uint32_t in_port;   /* Inspector's port ids; 0: none. */
     uint32_t out_port;
     struct insp_zone zone;
 };
@@ -121,9 +121,9 @@ BUILD_ASSERT_DECL(sizeof(struct ovsext_context) == 28);
 
 /* Where an answer to the sender of a packet goes.  No padding. */
 struct ovsext_reset {
-    odp_port_t port;                    /* That the packet came in by. */
-    ovs_be16 tci;                       /* Of the frame there; 0: no tag. */
-    struct eth_addr mac;                /* Of the sender; zeros: unknown. */
+    odp_port_t port;     /* That the packet came in by. */
+    ovs_be16 tci;        /* Of the frame there; 0: no tag. */
+    struct eth_addr mac; /* Of the sender; zeros: unknown. */
 };
 BUILD_ASSERT_DECL(sizeof(struct ovsext_reset) == 12);
 
@@ -141,7 +141,7 @@ const struct ovsext_reset *ovsext_attr_reset(const struct nlattr *);
 struct ovsext_way {
     uint32_t function;
     uint8_t arm;
-    uint8_t encap;                      /* enum insp_encap. */
+    uint8_t encap; /* enum insp_encap. */
     const struct nlattr *list;
 };
 

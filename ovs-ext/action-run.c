@@ -50,11 +50,11 @@
 BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_TAP == (int) INSP_CONTEXT_TAP);
 BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_AUTO == (int) INSP_CONTEXT_AUTO);
 BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_FLOOD == (int) INSP_CONTEXT_FLOOD);
-BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_NAT_SPLIT
-                  == (int) INSP_CONTEXT_NAT_SPLIT);
-#define ENGINE_FLAGS                                            \
-    (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_AUTO                   \
-     | OVSEXT_CONTEXT_FLOOD | OVSEXT_CONTEXT_NAT_SPLIT)
+BUILD_ASSERT_DECL((int) OVSEXT_CONTEXT_NAT_SPLIT ==
+                  (int) INSP_CONTEXT_NAT_SPLIT);
+#define ENGINE_FLAGS                                                          \
+    (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_AUTO | OVSEXT_CONTEXT_FLOOD |        \
+     OVSEXT_CONTEXT_NAT_SPLIT)
 
 static struct insp_engine *_Atomic engine_in_force;
 
@@ -80,7 +80,7 @@ static struct {
 struct piece {
     struct insp_frame frames[INSP_BATCH_MAX];
     struct insp_nat_tuple nat[INSP_BATCH_MAX];
-    uint8_t pushed[INSP_BATCH_MAX];     /* Bytes lent by push_ethernet(). */
+    uint8_t pushed[INSP_BATCH_MAX]; /* Bytes lent by push_ethernet(). */
     size_t n;
 };
 
@@ -95,8 +95,8 @@ fill_icmp_ports(struct insp_nat_tuple *nat, const struct dp_packet *packet)
     bool query;
 
     if (nat->proto == IPPROTO_ICMP) {
-        query = (nat->src_port == 8 || nat->src_port == 13
-                 || nat->src_port == 15 || nat->src_port == 17);
+        query = (nat->src_port == 8 || nat->src_port == 13 ||
+                 nat->src_port == 15 || nat->src_port == 17);
     } else {
         query = nat->src_port == 128;
     }
@@ -115,8 +115,8 @@ fill_nat(struct insp_nat_tuple *nat, const struct dp_packet *packet)
 {
     const struct pkt_metadata *md = &packet->md;
 
-    if (OVS_LIKELY(!(md->ct_state & (CS_SRC_NAT | CS_DST_NAT)))
-        || md->ct_state & CS_RELATED) {
+    if (OVS_LIKELY(!(md->ct_state & (CS_SRC_NAT | CS_DST_NAT))) ||
+        md->ct_state & CS_RELATED) {
         /* An error about a connection has the tuple of that, not its own. */
         return NULL;
     }
@@ -207,9 +207,9 @@ struct run {
     size_t n_ways;
 
     /* Where packets go: sub-batches, valid if their bit is set. */
-    struct dp_packet_batch *redirects;  /* By way. */
+    struct dp_packet_batch *redirects; /* By way. */
     uint32_t used;
-    struct dp_packet_batch *answers;    /* To the source; NULL: none. */
+    struct dp_packet_batch *answers; /* To the source; NULL: none. */
     bool trunc;
 };
 
@@ -266,8 +266,8 @@ static int
 way_of(const struct run *run, const struct insp_verdict *verdict)
 {
     for (size_t i = 0; i < run->n_ways; i++) {
-        if (run->ways[i].function == verdict->function
-            && run->ways[i].arm == verdict->arm) {
+        if (run->ways[i].function == verdict->function &&
+            run->ways[i].arm == verdict->arm) {
             return (int) i;
         }
     }
@@ -281,8 +281,8 @@ redirect(struct run *run, const struct insp_verdict *verdict,
 {
     int way = way_of(run, verdict);
 
-    if (way < 0
-        || !ovsext_encap_push(packet, verdict->encap, verdict->cookie)) {
+    if (way < 0 ||
+        !ovsext_encap_push(packet, verdict->encap, verdict->cookie)) {
         insp_worker_cancel(run->engine, run->worker, run->attr->inspector,
                            verdict);
         count(run, N_FUNCTION_DOWN);
@@ -329,8 +329,7 @@ apply_verdict(struct run *run, const struct insp_verdict *verdict,
               struct dp_packet *packet)
 {
     switch ((enum insp_verdict_kind) verdict->kind) {
-    case INSP_VERDICT_ALLOW:
-        return true;
+    case INSP_VERDICT_ALLOW: return true;
 
     case INSP_VERDICT_RESET:
         count(run, N_RESET);
@@ -345,9 +344,7 @@ apply_verdict(struct run *run, const struct insp_verdict *verdict,
         }
         break;
 
-    case INSP_VERDICT_DROP:
-        count(run, N_DROPPED);
-        break;
+    case INSP_VERDICT_DROP: count(run, N_DROPPED); break;
     }
     dp_packet_delete(packet);
     return false;
@@ -426,9 +423,9 @@ run_without_worker(struct insp_engine *engine, struct dp_packet_batch *batch,
     }
     insp_engine_count_lost(engine, attr->inspector, INSP_LOST_NO_WORKER,
                            dp_packet_batch_size(batch), bytes);
-    if (attr->flags & OVSEXT_CONTEXT_RETURN
-        || (attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED
-            && !(attr->flags & OVSEXT_CONTEXT_TAP))) {
+    if (attr->flags & OVSEXT_CONTEXT_RETURN ||
+        (attr->flags & OVSEXT_CONTEXT_FAIL_CLOSED &&
+         !(attr->flags & OVSEXT_CONTEXT_TAP))) {
         dp_packet_delete_batch(batch, true);
         dp_packet_batch_refill_init(batch);
     }
@@ -440,8 +437,8 @@ n_alike(const struct ovsext_rest *rest, struct dp_packet **packets, size_t n)
 {
     size_t i = 1;
 
-    while (i < n && (!rest->has_metadata
-                     || ovsext_rest_same(packets[0], packets[i]))) {
+    while (i < n &&
+           (!rest->has_metadata || ovsext_rest_same(packets[0], packets[i]))) {
         i++;
     }
     return i;
@@ -453,8 +450,8 @@ run_judge(struct run *run, struct dp_packet_batch *batch,
           const struct nlattr *actions, size_t actions_size)
 {
     const struct ovsext_context *attr = run->attr;
-    const bool tap = attr->flags & (OVSEXT_CONTEXT_TAP
-                                    | OVSEXT_CONTEXT_UNKNOWN);
+    const bool tap =
+        attr->flags & (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_UNKNOWN);
     const size_t size = dp_packet_batch_size(batch);
     struct insp_verdict verdicts[INSP_BATCH_MAX];
     struct ovsext_rest rest;
@@ -468,8 +465,8 @@ run_judge(struct run *run, struct dp_packet_batch *batch,
     /* An id that means nothing on this bridge is told as one that means
      * nothing at all: the engine counts it, and inspects nothing. */
     struct insp_context context = {
-        .inspector = (attr->flags & OVSEXT_CONTEXT_UNKNOWN
-                      ? 0 : attr->inspector),
+        .inspector =
+            (attr->flags & OVSEXT_CONTEXT_UNKNOWN ? 0 : attr->inspector),
         .flags = attr->flags & ENGINE_FLAGS,
         .in_port = attr->in_port,
         .out_port = attr->out_port,
@@ -495,9 +492,9 @@ run_judge(struct run *run, struct dp_packet_batch *batch,
         for (size_t i = 0; i < piece.n; i++) {
             fill_frame(&piece, i, packets[i]);
         }
-        all_allowed &= insp_worker_run(run->engine, run->worker, &context,
-                                       piece.frames, piece.n, run->now_ns,
-                                       &verdicts[start]);
+        all_allowed &=
+            insp_worker_run(run->engine, run->worker, &context, piece.frames,
+                            piece.n, run->now_ns, &verdicts[start]);
         return_pushed(&piece, packets);
     }
 
@@ -508,7 +505,7 @@ run_judge(struct run *run, struct dp_packet_batch *batch,
 
 /* Packets that go on with the same rest. */
 struct party {
-    const struct insp_return *result;   /* Of the first one. */
+    const struct insp_return *result; /* Of the first one. */
     struct dp_packet_batch batch;
 };
 
@@ -526,12 +523,10 @@ run_party(struct run *run, struct party *party)
     }
     party->result = NULL;
     n = dp_packet_batch_size(&party->batch);
-    actions = ovsext_rest_open(result->rest, result->rest_size,
-                               &actions_size);
+    actions = ovsext_rest_open(result->rest, result->rest_size, &actions_size);
     if (!actions) {
         count_n(run, N_UNDELIVERABLE, n);
-        insp_engine_count_undeliverable(run->engine, run->attr->inspector,
-                                        n);
+        insp_engine_count_undeliverable(run->engine, run->attr->inspector, n);
         dp_packet_delete_batch(&party->batch, true);
         ovsext_batch_destroy(&party->batch);
         return;
@@ -549,10 +544,9 @@ static void
 join_party(struct run *run, struct party *party,
            const struct insp_return *result, struct dp_packet *packet)
 {
-    if (party->result
-        && (party->result->rest_size != result->rest_size
-            || memcmp(party->result->rest, result->rest,
-                      result->rest_size))) {
+    if (party->result &&
+        (party->result->rest_size != result->rest_size ||
+         memcmp(party->result->rest, result->rest, result->rest_size))) {
         run_party(run, party);
     }
     if (!party->result) {
@@ -724,8 +718,8 @@ sum_of(enum counter which)
     uint64_t sum = 0;
 
     for (unsigned int i = 0; i < OVSEXT_MAX_WORKERS; i++) {
-        sum += atomic_load_explicit(&counters[i].n[which],
-                                    memory_order_relaxed);
+        sum +=
+            atomic_load_explicit(&counters[i].n[which], memory_order_relaxed);
     }
     return sum;
 }

@@ -33,8 +33,8 @@ ovsext_monotonic_ns(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * UINT64_C(1000000000)
-           + (uint64_t) now.tv_nsec;
+    return (uint64_t) now.tv_sec * UINT64_C(1000000000) +
+           (uint64_t) now.tv_nsec;
 }
 
 /* From now on inspect actions run on 'engine'; NULL: they do nothing.  When
@@ -43,17 +43,17 @@ void ovsext_run_set_engine(struct insp_engine *);
 
 /* What became of packets by verdict, since the process began. */
 struct ovsext_run_stats {
-    uint64_t dropped;           /* Verdict drop. */
-    uint64_t reset;             /* Verdict reset: gone as well... */
-    uint64_t answered;          /* ... and the ends were told... */
-    uint64_t unanswered;        /* ... or not, because of the rate limit. */
-    uint64_t redirected;        /* Sent by a redirect list. */
-    uint64_t function_down;     /* Could not be after all, for want of room
-                                 * for an encapsulation: dropped. */
-    uint64_t returned;          /* Came back and went on. */
-    uint64_t refused;           /* Came out of a function, but nothing of
-                                 * the kind had gone in. */
-    uint64_t undeliverable;     /* Came back to a port that is gone. */
+    uint64_t dropped;       /* Verdict drop. */
+    uint64_t reset;         /* Verdict reset: gone as well... */
+    uint64_t answered;      /* ... and the ends were told... */
+    uint64_t unanswered;    /* ... or not, because of the rate limit. */
+    uint64_t redirected;    /* Sent by a redirect list. */
+    uint64_t function_down; /* Could not be after all, for want of room
+                             * for an encapsulation: dropped. */
+    uint64_t returned;      /* Came back and went on. */
+    uint64_t refused;       /* Came out of a function, but nothing of
+                             * the kind had gone in. */
+    uint64_t undeliverable; /* Came back to a port that is gone. */
 };
 void ovsext_run_get_stats(struct ovsext_run_stats *);
 

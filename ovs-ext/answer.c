@@ -23,7 +23,7 @@
 #include "packet/refuse.h"
 #include "packets.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S     UINT64_C(1000000000)
 #define NS_PER_TOKEN (NS_PER_S / OVSEXT_ANSWER_RATE)
 
 /* 'empty_ns' is when the bucket would have been empty, had it been filling
@@ -55,9 +55,9 @@ refuse(const struct dp_packet *packet, enum insp_refuse_to to,
     const size_t size = dp_packet_size(packet);
     struct insp_packet parsed;
 
-    if (packet->packet_type != htonl(PT_ETH)
-        || insp_packet_parse(&parsed, dp_packet_data(packet), size, size)
-           != INSP_PACKET_OK) {
+    if (packet->packet_type != htonl(PT_ETH) ||
+        insp_packet_parse(&parsed, dp_packet_data(packet), size, size) !=
+            INSP_PACKET_OK) {
         return 0;
     }
     return insp_refuse(&parsed, dp_packet_data(packet), to, out);
@@ -78,8 +78,7 @@ ovsext_answer_source(const struct dp_packet *packet,
     if (!size) {
         return NULL;
     }
-    answer = dp_packet_clone_data_with_headroom(out, size,
-                                                DP_NETDEV_HEADROOM);
+    answer = dp_packet_clone_data_with_headroom(out, size, DP_NETDEV_HEADROOM);
     if (!eth_addr_is_zero(reset->mac)) {
         struct eth_header *eth = dp_packet_data(answer);
 

@@ -27,19 +27,19 @@
 #include "ovs-ext/rows.h"
 #include "svec.h"
 
-#define OVSEXT_MAX_FLOWS 100000     /* Rows that --limit may ask for. */
-#define OVSEXT_ANSWER_MS 5000       /* That the engine may take. */
-#define OVSEXT_FLUSH_MS 30000
+#define OVSEXT_MAX_FLOWS 100000 /* Rows that --limit may ask for. */
+#define OVSEXT_ANSWER_MS 5000   /* That the engine may take. */
+#define OVSEXT_FLUSH_MS  30000
 
 /* What the words of a command line come down to. */
 struct ovsext_question {
     bool json;
-    bool sort;                      /* The busiest first. */
+    bool sort; /* The busiest first. */
     unsigned int limit;
-    struct svec words;              /* KEY=VALUE, of commands that take it. */
-    const struct ovsext_inspector *inspector;   /* In 'rows'; NULL: all. */
-    uint32_t id;                    /* Of it; 0: all. */
-    const struct ovsext_rows *rows; /* As of when it was asked. */
+    struct svec words; /* KEY=VALUE, of commands that take it. */
+    const struct ovsext_inspector *inspector; /* In 'rows'; NULL: all. */
+    uint32_t id;                              /* Of it; 0: all. */
+    const struct ovsext_rows *rows;           /* As of when it was asked. */
 };
 
 /* Says the answer and returns NULL, or returns what went wrong. */
@@ -58,7 +58,7 @@ ovsext_answer ovsext_answer_flush;
 /* The same, for who shows connections: "tcp"; an address; "10.0.0.1:80" or
  * "[::1]:80"; what a person would call the VM or port, "-": nobody knows. */
 #define OVSEXT_PROTO_SIZE 8
-#define OVSEXT_END_SIZE (INET6_ADDRSTRLEN + 8)
+#define OVSEXT_END_SIZE   (INET6_ADDRSTRLEN + 8)
 const char *ovsext_proto_word(uint8_t proto, char buffer[OVSEXT_PROTO_SIZE]);
 const char *ovsext_conn_address(const struct insp_record_connection *,
                                 int side, char text[INET6_ADDRSTRLEN]);
@@ -95,18 +95,16 @@ struct ovsext_engine_state *ovsext_engine_state_read(
     const struct ovsext_rows *);
 
 /* NULL when the engine does not have it. */
-const struct insp_inspector_stats *
-ovsext_engine_state_inspector(const struct ovsext_engine_state *,
-                              const struct ovsext_inspector *);
-const struct insp_uplink_status *
-ovsext_engine_state_uplink(const struct ovsext_engine_state *,
-                           const struct ovsext_uplink *);
+const struct insp_inspector_stats *ovsext_engine_state_inspector(
+    const struct ovsext_engine_state *, const struct ovsext_inspector *);
+const struct insp_uplink_status *ovsext_engine_state_uplink(
+    const struct ovsext_engine_state *, const struct ovsext_uplink *);
 
 /* appctl-state.c: port ids to identities. */
 struct ovsext_names;
 struct ovsext_names *ovsext_names_create(const struct ovsext_port_list *);
 const struct insp_port *ovsext_names_find(const struct ovsext_names *,
-                                          uint32_t id);     /* NULL: gone. */
+                                          uint32_t id); /* NULL: gone. */
 void ovsext_names_destroy(struct ovsext_names *);
 
 /* Whether a question is about an inspector. */

@@ -17,9 +17,9 @@
 /* What of a port's traffic the inspectors of its bridge should see. */
 enum reach {
     REACH_NONE,
-    REACH_FLOWS,                    /* What flows say. */
+    REACH_FLOWS, /* What flows say. */
     REACH_VM_TO_VM,
-    REACH_ALL,                      /* All of a VM port's. */
+    REACH_ALL, /* All of a VM port's. */
 };
 
 struct coverage {
@@ -33,7 +33,7 @@ struct coverage {
 struct answer {
     const struct ovsext_rows *rows;
     const struct ovsext_engine_state *state;
-    struct insp_port_stats *stats;      /* By port id. */
+    struct insp_port_stats *stats; /* By port id. */
     size_t n_stats;
 };
 
@@ -46,16 +46,16 @@ reach_of(const struct answer *a, const struct ovsext_bridge *bridge,
 
     *why = "no inspector on its bridge";
     for (size_t i = 0; i < bridge->n_inspectors; i++) {
-        const struct ovsext_inspector *inspector
-            = &a->rows->inspectors[bridge->inspectors[i]];
-        const struct insp_inspector_stats *stats
-            = ovsext_engine_state_inspector(a->state, inspector);
+        const struct ovsext_inspector *inspector =
+            &a->rows->inspectors[bridge->inspectors[i]];
+        const struct insp_inspector_stats *stats =
+            ovsext_engine_state_inspector(a->state, inspector);
         enum reach its = REACH_ALL;
 
         if (strcmp(ovsext_inspector_state(inspector, stats), "active")) {
             *why = inspector->config.base.enabled
-                   ? "its inspector is in error; see status:error"
-                   : "its inspector is disabled";
+                       ? "its inspector is in error; see status:error"
+                       : "its inspector is disabled";
             continue;
         }
         switch (inspector->config.select) {
@@ -75,22 +75,22 @@ static const char *
 why_partly(enum reach reach)
 {
     return (reach == REACH_FLOWS
-            ? "select=flows, and flows have a part of it inspected"
+                ? "select=flows, and flows have a part of it inspected"
             : reach == REACH_VM_TO_VM
-            ? "select=vm-to-vm: the rest was not between VMs here, was "
-              "flooded to it, or came before the inspector was on"
-            : "packets that flows drop, or that were carried while the "
-              "inspector was off, are not inspected");
+                ? "select=vm-to-vm: the rest was not between VMs here, was "
+                  "flooded to it, or came before the inspector was on"
+                : "packets that flows drop, or that were carried while the "
+                  "inspector was off, are not inspected");
 }
 
 static const char *
 why_nothing(enum reach reach)
 {
     return (reach == REACH_FLOWS
-            ? "select=flows, and no flow has had it inspected"
+                ? "select=flows, and no flow has had it inspected"
             : reach == REACH_VM_TO_VM
-            ? "select=vm-to-vm, and it has not talked to a VM here"
-            : "it has carried packets of which none was inspected");
+                ? "select=vm-to-vm, and it has not talked to a VM here"
+                : "it has carried packets of which none was inspected");
 }
 
 static void
@@ -110,8 +110,8 @@ judge_coverage(const struct answer *a, const struct ovsext_bridge *bridge,
     if (reach == REACH_NONE) {
         c->state = "unprotected";
         c->why = why;
-    } else if ((!c->carried && reach > REACH_FLOWS)
-               || (c->inspected && c->inspected >= c->carried)) {
+    } else if ((!c->carried && reach > REACH_FLOWS) ||
+               (c->inspected && c->inspected >= c->carried)) {
         c->state = "protected";
     } else if (!c->inspected) {
         c->state = "unprotected";
@@ -145,11 +145,15 @@ put_coverage(struct ovsext_out *out, const struct insp_port *port,
              const struct coverage *c)
 {
     if (!out->json) {
-        ovsext_out_line(out, "%s on %s (%s): %s, %"PRIu64" of %"PRIu64
-                        " bytes inspected%s%s", port->name, port->bridge,
-                        port->vm_id[0] ? port->vm_id : port->iface_id[0]
-                        ? port->iface_id : "listed", c->state, c->inspected,
-                        c->carried, c->why ? "; " : "", c->why ? c->why : "");
+        ovsext_out_line(out,
+                        "%s on %s (%s): %s, %" PRIu64 " of %" PRIu64
+                        " bytes inspected%s%s",
+                        port->name, port->bridge,
+                        port->vm_id[0]      ? port->vm_id
+                        : port->iface_id[0] ? port->iface_id
+                                            : "listed",
+                        c->state, c->inspected, c->carried, c->why ? "; " : "",
+                        c->why ? c->why : "");
         return;
     }
     ovsext_out_item(out, " ");
@@ -179,7 +183,8 @@ answer_port(struct ovsext_out *out, const struct answer *a, size_t i)
         return;
     }
     s = a->n_stats ? bsearch(&key, a->stats, a->n_stats, sizeof *a->stats,
-                             compare_stats) : NULL;
+                             compare_stats)
+                   : NULL;
     memset(&c, 0, sizeof c);
     c.inspected = s ? s->in_bytes + s->out_bytes : 0;
     ovsrcu_quiesce_end();
@@ -204,8 +209,7 @@ ask_engine(struct answer *a)
 }
 
 char *
-ovsext_answer_coverage(const struct ovsext_question *q,
-                       struct ovsext_out *out)
+ovsext_answer_coverage(const struct ovsext_question *q, struct ovsext_out *out)
 {
     const struct ovsext_port_list *ports = q->rows->ports;
     struct answer a = { .rows = q->rows };
@@ -227,10 +231,11 @@ ovsext_answer_coverage(const struct ovsext_question *q,
     }
     ovsext_out_end(out);
     if (!n) {
-        ovsext_out_line(out, q->rows->n_inspectors
-                        ? "no VM port: none has external_ids:vm-uuid or "
-                          "vm-id, and Inspector.ports lists none"
-                        : "no inspector is configured");
+        ovsext_out_line(out,
+                        q->rows->n_inspectors
+                            ? "no VM port: none has external_ids:vm-uuid or "
+                              "vm-id, and Inspector.ports lists none"
+                            : "no inspector is configured");
     }
     free(order);
     free(a.stats);

@@ -24,9 +24,9 @@
 /* Where the packet has got to. */
 struct walk {
     const struct insp_explanation *e;
-    bool ended;                     /* Dropped: later slots are not met. */
-    struct ds path;                 /* Functions that it goes through. */
-    char *end;                      /* What ended it, or NULL. */
+    bool ended;     /* Dropped: later slots are not met. */
+    struct ds path; /* Functions that it goes through. */
+    char *end;      /* What ended it, or NULL. */
 };
 
 static const struct insp_policy_rule *
@@ -73,7 +73,7 @@ put_match(struct ovsext_out *out, const char *key,
         ovsext_out_end(out);
         return;
     }
-    ds_put_format(&text, "rule %s (priority %"PRId32", %s): %s", rule->name,
+    ds_put_format(&text, "rule %s (priority %" PRId32 ", %s): %s", rule->name,
                   rule->priority, insp_direction_word(rule->direction),
                   insp_action_word(rule->action));
     ovsext_out_text(out, key, ds_cstr(&text));
@@ -83,8 +83,8 @@ put_match(struct ovsext_out *out, const char *key,
 static bool
 refuses(const struct insp_policy_rule *rule)
 {
-    return rule && (rule->action == INSP_ACTION_DROP
-                    || rule->action == INSP_ACTION_RESET);
+    return rule && (rule->action == INSP_ACTION_DROP ||
+                    rule->action == INSP_ACTION_RESET);
 }
 
 /* A function that is down: by its fail_mode. */
@@ -96,13 +96,15 @@ decide_down(struct walk *walk, const struct insp_function_row *f)
 
     if (f->config.fail_mode == INSP_FAIL_OPEN) {
         return xasprintf("function %s is down (%s: %s), fail_mode=open: "
-                         "bypasses it", f->config.name, word, text);
+                         "bypasses it",
+                         f->config.name, word, text);
     }
     walk->ended = true;
     walk->end = xasprintf("drop, function %s is down and fail_mode=closed",
                           f->config.name);
     return xasprintf("function %s is down (%s: %s), fail_mode=closed: "
-                     "dropped", f->config.name, word, text);
+                     "dropped",
+                     f->config.name, word, text);
 }
 
 static char *
@@ -123,7 +125,9 @@ decide_redirect(struct walk *walk, unsigned int slot,
     return xasprintf("goes to function %s, entering by its %s_port as %s",
                      f->config.name,
                      as_to_vm && f->config.arms == INSP_ARMS_BY_DIRECTION
-                     ? "output" : "input", as_to_vm ? "to-vm" : "from-vm");
+                         ? "output"
+                         : "input",
+                     as_to_vm ? "to-vm" : "from-vm");
 }
 
 /* What happens in a slot, as a sentence that the caller frees. */
@@ -136,18 +140,18 @@ decide(struct walk *walk, unsigned int slot,
 
     if (walk->ended) {
         return xstrdup("not reached");
-    } else if ((refuses(from) || refuses(to))
-               && j->verdict != INSP_VERDICT_ALLOW) {
+    } else if ((refuses(from) || refuses(to)) &&
+               j->verdict != INSP_VERDICT_ALLOW) {
         const struct insp_policy_rule *by = find_rule(walk->e, j->rule);
 
         walk->ended = true;
         walk->end = xasprintf("%s, by rule %s", insp_verdict_word(j->verdict),
                               by ? by->name : "?");
         return xstrdup(j->verdict == INSP_VERDICT_RESET
-                       ? "refused: dropped, and the sender is told"
-                       : "dropped");
-    } else if (slot >= INSP_FIRST_SERVICE_SLOT
-               && j->slots & (1u << (slot - INSP_FIRST_SERVICE_SLOT))) {
+                           ? "refused: dropped, and the sender is told"
+                           : "dropped");
+    } else if (slot >= INSP_FIRST_SERVICE_SLOT &&
+               j->slots & (1u << (slot - INSP_FIRST_SERVICE_SLOT))) {
         return decide_redirect(walk, slot, f);
     }
     return xstrdup(slot ? "passes on" : "is counted, passes on");
@@ -170,8 +174,8 @@ slot_word(unsigned int slot)
 static bool
 is_empty(const struct insp_explanation *e, unsigned int slot)
 {
-    return slot >= INSP_FIRST_SERVICE_SLOT && !e->matches[slot].from_vm
-           && !e->matches[slot].to_vm && !find_function(e, slot);
+    return slot >= INSP_FIRST_SERVICE_SLOT && !e->matches[slot].from_vm &&
+           !e->matches[slot].to_vm && !find_function(e, slot);
 }
 
 static void
@@ -184,7 +188,7 @@ put_slot(struct ovsext_out *out, struct walk *walk, unsigned int slot)
     char *decision = decide(walk, slot, from, to, f);
     char *what = (f ? xasprintf("function %s, %s", f->config.name,
                                 insp_function_state_word(f->state))
-                  : xstrdup(slot_word(slot)));
+                    : xstrdup(slot_word(slot)));
 
     if (!out->json && !from && !to) {
         ovsext_out_line(out, "slot %u (%s): %s%s", slot, what,
@@ -242,12 +246,11 @@ put_end(struct ovsext_out *out, const char *key, const struct insp_port *port)
     if (!port) {
         ds_put_cstr(&text, "none");
     } else {
-        ds_put_format(&text, "%s on %s (port %"PRIu32", %s", port->name,
-                      port->bridge, port->id,
-                      insp_port_role_word(port->role));
+        ds_put_format(&text, "%s on %s (port %" PRIu32 ", %s", port->name,
+                      port->bridge, port->id, insp_port_role_word(port->role));
         if (port->vm_id[0] || port->iface_id[0]) {
-            ds_put_format(&text, " %s", port->vm_id[0] ? port->vm_id
-                                                       : port->iface_id);
+            ds_put_format(&text, " %s",
+                          port->vm_id[0] ? port->vm_id : port->iface_id);
         }
         ds_put_char(&text, ')');
     }
@@ -294,7 +297,8 @@ put_explanation(struct ovsext_out *out, const struct ovsext_packet *packet,
         ovsext_out_bool(out, "tap", e->tap);
     }
     if (e->tap) {
-        ovsext_out_text(out, "note", "mode=tap: nothing of this is carried "
+        ovsext_out_text(out, "note",
+                        "mode=tap: nothing of this is carried "
                         "out, every packet passes");
     }
     ds_destroy(&text);
@@ -310,10 +314,10 @@ no_answer(const struct ovsext_question *q)
     const char *is;
     char *error;
 
-    is = ovsext_inspector_state(q->inspector,
-                                ovsext_engine_state_inspector(
-                                    state, q->inspector));
-    error = (!strcmp(is, "active")
+    is = ovsext_inspector_state(
+        q->inspector, ovsext_engine_state_inspector(state, q->inspector));
+    error =
+        (!strcmp(is, "active")
              ? xstrdup("the inspector did not answer in time")
              : xasprintf("inspector \"%s\" is not in force: %s%s",
                          q->inspector->name, is,
@@ -331,9 +335,9 @@ ovsext_answer_explain(const struct ovsext_question *q, struct ovsext_out *out)
 
     error = ovsext_packet_read(&packet, &q->words, q->rows->ports);
     if (!error) {
-        if (q->rows->engine && q->inspector->n_bridges
-            && insp_engine_explain(q->rows->engine, q->id, &packet.subject,
-                                   e, OVSEXT_ANSWER_MS)) {
+        if (q->rows->engine && q->inspector->n_bridges &&
+            insp_engine_explain(q->rows->engine, q->id, &packet.subject, e,
+                                OVSEXT_ANSWER_MS)) {
             ovsext_out_text(out, "inspector", q->inspector->name);
             put_explanation(out, &packet, e);
         } else {

@@ -16,10 +16,10 @@
 static int
 compare_busy(const void *a_, const void *b_)
 {
-    const struct insp_record_connection *a
-        = &((const struct insp_flow_row *) a_)->conn;
-    const struct insp_record_connection *b
-        = &((const struct insp_flow_row *) b_)->conn;
+    const struct insp_record_connection *a =
+        &((const struct insp_flow_row *) a_)->conn;
+    const struct insp_record_connection *b =
+        &((const struct insp_flow_row *) b_)->conn;
     uint64_t a_bytes = a->bytes[0] + a->bytes[1];
     uint64_t b_bytes = b->bytes[0] + b->bytes[1];
 
@@ -56,8 +56,8 @@ ovsext_proto_word(uint8_t proto, char buffer[OVSEXT_PROTO_SIZE])
 static bool
 has_ports(uint8_t proto)
 {
-    return proto == INSP_PROTO_TCP || proto == INSP_PROTO_UDP
-           || proto == INSP_PROTO_SCTP;
+    return proto == INSP_PROTO_TCP || proto == INSP_PROTO_UDP ||
+           proto == INSP_PROTO_SCTP;
 }
 
 const char *
@@ -124,20 +124,19 @@ put_flow_line(struct ovsext_out *out, const struct insp_flow_row *row,
     char from[OVSEXT_END_SIZE], to[OVSEXT_END_SIZE];
     char proto[OVSEXT_PROTO_SIZE];
 
-    ovsext_out_line(out, "%s %s > %s, %s > %s, "
-                    "packets %"PRIu64"/%"PRIu64", bytes %"PRIu64"/%"PRIu64
-                    ", %s%s%s, age %.1fs, idle %.1fs%s%s",
+    ovsext_out_line(out,
+                    "%s %s > %s, %s > %s, "
+                    "packets %" PRIu64 "/%" PRIu64 ", bytes %" PRIu64
+                    "/%" PRIu64 ", %s%s%s, age %.1fs, idle %.1fs%s%s",
                     ovsext_proto_word(conn->proto, proto),
                     ovsext_conn_end(conn, 0, from),
-                    ovsext_conn_end(conn, 1, to),
-                    ovsext_port_called(ends[0]), ovsext_port_called(ends[1]),
-                    conn->packets[0], conn->packets[1],
-                    conn->bytes[0], conn->bytes[1],
+                    ovsext_conn_end(conn, 1, to), ovsext_port_called(ends[0]),
+                    ovsext_port_called(ends[1]), conn->packets[0],
+                    conn->packets[1], conn->bytes[0], conn->bytes[1],
                     insp_app_word(conn->app), conn->app ? ", " : "",
                     flow_state(conn),
                     (conn->end_ns - conn->start_ns + row->idle_ns) / 1e9,
-                    row->idle_ns / 1e9,
-                    conn->verdict ? ", " : "",
+                    row->idle_ns / 1e9, conn->verdict ? ", " : "",
                     conn->verdict ? insp_verdict_word(conn->verdict) : "");
 }
 
@@ -156,8 +155,8 @@ put_flow_object(struct ovsext_out *out, const struct insp_flow_row *row,
     if (has_ports(conn->proto)) {
         ovsext_out_number(out, "src_port", conn->l4_port[0]);
         ovsext_out_number(out, "dest_port", conn->l4_port[1]);
-    } else if (conn->proto == INSP_PROTO_ICMP
-               || conn->proto == INSP_PROTO_ICMPV6) {
+    } else if (conn->proto == INSP_PROTO_ICMP ||
+               conn->proto == INSP_PROTO_ICMPV6) {
         ovsext_out_number(out, "icmp_type", conn->icmp_type);
         ovsext_out_number(out, "icmp_code", conn->icmp_code);
     }
@@ -223,8 +222,10 @@ ovsext_answer_flows(const struct ovsext_question *q, struct ovsext_out *out)
     if (out->json) {
         ovsext_out_bool(out, "complete", n <= q->limit);
     } else if (n > q->limit) {
-        ovsext_out_line(out, "there are more; --limit=N shows up to N, "
-                        "%d at most", OVSEXT_MAX_FLOWS);
+        ovsext_out_line(out,
+                        "there are more; --limit=N shows up to N, "
+                        "%d at most",
+                        OVSEXT_MAX_FLOWS);
     }
     ovsext_names_destroy(names);
     free(rows);

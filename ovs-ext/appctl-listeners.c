@@ -47,10 +47,9 @@ weaknesses_text(uint32_t set)
 
     for (unsigned int i = 0; i < INSP_N_WEAKNESSES; i++) {
         if (set >> i & 1) {
-            ds_put_format(&s, "%s%s (%s)", s.length ? ", " : "",
-                          insp_weakness_word(i),
-                          insp_severity_word(
-                              insp_weaknesses_severity(1u << i)));
+            ds_put_format(
+                &s, "%s%s (%s)", s.length ? ", " : "", insp_weakness_word(i),
+                insp_severity_word(insp_weaknesses_severity(1u << i)));
         }
     }
     return ds_steal_cstr(&s);
@@ -65,15 +64,15 @@ put_line(struct ovsext_out *out, const struct insp_listener *l,
     char *first = time_text(l->first_ns), *last = time_text(l->last_ns);
     const char *app = insp_app_word(l->conn.app);
 
-    ovsext_out_line(out, "%s %s, %s%s%s%s%s%s%s, connections %"PRIu64
+    ovsext_out_line(out,
+                    "%s %s, %s%s%s%s%s%s%s, connections %" PRIu64
                     ", first %s, last %s%s%s",
                     ovsext_proto_word(l->conn.proto, proto),
                     ovsext_conn_end(&l->conn, 1, end),
                     ovsext_port_called(port), app[0] ? ", " : "", app,
                     l->software[0] ? ", " : "", l->software,
-                    l->versions[0] ? ", " : "", l->versions,
-                    l->connections, first, last,
-                    weaknesses[0] ? ", weak: " : "", weaknesses);
+                    l->versions[0] ? ", " : "", l->versions, l->connections,
+                    first, last, weaknesses[0] ? ", weak: " : "", weaknesses);
     free(weaknesses);
     free(first);
     free(last);
@@ -132,8 +131,8 @@ ovsext_answer_listeners(const struct ovsext_question *q,
     names = ovsext_names_create(q->rows->ports);
     ovsext_out_list(out, "listeners");
     for (size_t i = 0; i < n; i++) {
-        const struct insp_port *port
-            = ovsext_names_find(names, listeners[i].conn.port_id[1]);
+        const struct insp_port *port =
+            ovsext_names_find(names, listeners[i].conn.port_id[1]);
 
         if (out->json) {
             put_object(out, &listeners[i], port);

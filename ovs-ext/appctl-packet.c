@@ -17,14 +17,14 @@
 #include "packets.h"
 #include "util.h"
 
-#define ASSUMED_SPORT 49152         /* The first ephemeral port, RFC 6335. */
-#define ECHO_REQUEST 8
-#define ECHO_REQUEST6 128
+#define ASSUMED_SPORT          49152 /* The first ephemeral port, RFC 6335. */
+#define ECHO_REQUEST           8
+#define ECHO_REQUEST6          128
 #define NEIGHBOUR_SOLICITATION 135
 
 /* What has been said, before it is put together. */
 struct words {
-    const char *src, *dst;          /* NULL: not said. */
+    const char *src, *dst; /* NULL: not said. */
     const char *service;
     const char *dport, *sport, *icmp_type;
     const char *src_mac, *dst_mac;
@@ -52,7 +52,7 @@ static const struct {
 };
 
 static void OVS_PRINTF_FORMAT(2, 3)
-assume(struct ovsext_packet *p, const char *format, ...)
+    assume(struct ovsext_packet *p, const char *format, ...)
 {
     va_list args;
 
@@ -71,17 +71,16 @@ read_word(struct words *words, const char *word)
 
     if (!equals) {
         if (words->service) {
-            return xasprintf("'%s': the service has been said already",
-                             word);
+            return xasprintf("'%s': the service has been said already", word);
         }
         words->service = word;
         return NULL;
     }
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        if (strlen(keys[i].key) == equals - word
-            && !strncmp(keys[i].key, word, equals - word)) {
-            place = ALIGNED_CAST(const char **,
-                                 (char *) words + keys[i].offset);
+        if (strlen(keys[i].key) == equals - word &&
+            !strncmp(keys[i].key, word, equals - word)) {
+            place =
+                ALIGNED_CAST(const char **, (char *) words + keys[i].offset);
             if (*place) {
                 return xasprintf("'%s': has been said already", word);
             } else if (!equals[1]) {
@@ -93,7 +92,8 @@ read_word(struct words *words, const char *word)
     }
     return xasprintf("'%s': no such key; there are in, out, src, dst, "
                      "service, proto, sport, dport, icmp_type, src_mac, "
-                     "dst_mac, app and sni", word);
+                     "dst_mac, app and sni",
+                     word);
 }
 
 /* By its name, else by iface-id, else by the id of its VM. */
@@ -119,11 +119,14 @@ find_port(const struct ovsext_port_list *ports, const char *key,
             n++;
         }
     }
-    return (n == 1 ? NULL
-            : n ? xasprintf("%s='%s': %"PRIuSIZE" ports have it; name one by "
-                            "its iface-id or its name", key, word, n)
+    return (
+        n == 1 ? NULL
+        : n    ? xasprintf("%s='%s': %" PRIuSIZE " ports have it; name one by "
+                              "its iface-id or its name",
+                           key, word, n)
             : xasprintf("%s='%s': no port is called that, and none has it as "
-                        "iface-id or VM id", key, word));
+                        "iface-id or VM id",
+                        key, word));
 }
 
 static char *
@@ -156,8 +159,7 @@ read_number(const char *key, const char *word, unsigned int max,
             unsigned int *value)
 {
     if (!str_to_uint(word, 10, value) || *value > max) {
-        return xasprintf("%s='%s': not a number from 0 to %u", key, word,
-                         max);
+        return xasprintf("%s='%s': not a number from 0 to %u", key, word, max);
     }
     return NULL;
 }
@@ -216,10 +218,10 @@ read_addresses(const struct words *words, struct ovsext_packet *p)
 bool
 ovsext_packet_has_ports(const struct ovsext_packet *p)
 {
-    return p->subject.kind == INSP_SUBJECT_IP
-           && (p->subject.proto == INSP_PROTO_TCP
-               || p->subject.proto == INSP_PROTO_UDP
-               || p->subject.proto == INSP_PROTO_SCTP);
+    return p->subject.kind == INSP_SUBJECT_IP &&
+           (p->subject.proto == INSP_PROTO_TCP ||
+            p->subject.proto == INSP_PROTO_UDP ||
+            p->subject.proto == INSP_PROTO_SCTP);
 }
 
 /* 'service' has one port, or any, or is of a protocol without ports. */
@@ -227,10 +229,10 @@ static char *
 read_l4_ports(const struct words *words, const struct insp_service *service,
               struct ovsext_packet *p)
 {
-    bool one = (service->kind == INSP_SERVICE_PORTS
-                && service->first == service->last);
-    bool any = (service->kind != INSP_SERVICE_PORTS
-                || (!service->first && service->last == UINT16_MAX));
+    bool one = (service->kind == INSP_SERVICE_PORTS &&
+                service->first == service->last);
+    bool any = (service->kind != INSP_SERVICE_PORTS ||
+                (!service->first && service->last == UINT16_MAX));
     unsigned int sport = ASSUMED_SPORT, dport = service->first;
     char *error = NULL;
 
@@ -242,7 +244,8 @@ read_l4_ports(const struct words *words, const struct insp_service *service,
                          words->service);
     } else if (!one && !words->dport) {
         return xasprintf("dport is missing: say dport=NUMBER, or the service "
-                         "as %s/NUMBER", words->service);
+                         "as %s/NUMBER",
+                         words->service);
     }
     if (!one) {
         error = read_number("dport", words->dport, UINT16_MAX, &dport);
@@ -264,16 +267,16 @@ read_icmp_type(const struct words *words, const struct insp_service *service,
     unsigned int type = assumed;
     char *error = NULL;
 
-    if (service->kind == INSP_SERVICE_ICMP
-        && service->first == service->last) {
+    if (service->kind == INSP_SERVICE_ICMP &&
+        service->first == service->last) {
         type = service->first;
     } else if (words->icmp_type) {
         error = read_number("icmp_type", words->icmp_type, UINT8_MAX, &type);
     } else {
         assume(p, "icmp_type=%u", type);
     }
-    p->subject.source.l4_port = insp_icmp_reverse(p->subject.proto,
-                                                  (uint8_t) type);
+    p->subject.source.l4_port =
+        insp_icmp_reverse(p->subject.proto, (uint8_t) type);
     p->subject.destination.l4_port = (uint16_t) type;
     return error;
 }
@@ -284,10 +287,10 @@ read_ip(const struct words *words, const struct insp_service *service,
 {
     char *error = read_addresses(words, p);
 
-    p->subject.kind = (service->kind == INSP_SERVICE_ND
-                       ? INSP_SUBJECT_ND : INSP_SUBJECT_IP);
-    p->subject.proto = (service->kind == INSP_SERVICE_ND
-                        ? INSP_PROTO_ICMPV6 : service->proto);
+    p->subject.kind =
+        (service->kind == INSP_SERVICE_ND ? INSP_SUBJECT_ND : INSP_SUBJECT_IP);
+    p->subject.proto = (service->kind == INSP_SERVICE_ND ? INSP_PROTO_ICMPV6
+                                                         : service->proto);
     if (error) {
         return error;
     }
@@ -324,7 +327,8 @@ read_service(const struct words *words, struct ovsext_packet *p)
     }
     insp_faults_init(&faults);
     text = (str_to_uint(words->service, 10, &number)
-            ? xasprintf("proto/%u", number) : xstrdup(words->service));
+                ? xasprintf("proto/%u", number)
+                : xstrdup(words->service));
     ok = insp_service_parse(text, "service", &service, &faults);
     free(text);
     if (!ok) {
@@ -339,9 +343,7 @@ read_service(const struct words *words, struct ovsext_packet *p)
     case INSP_SERVICE_PORTS:
     case INSP_SERVICE_ICMP:
     case INSP_SERVICE_PROTO:
-    case INSP_SERVICE_ND:
-        error = read_ip(words, &service, p);
-        break;
+    case INSP_SERVICE_ND: error = read_ip(words, &service, p); break;
     case INSP_SERVICE_ANY:
         error = xstrdup("service 'any': a packet has one: tcp/80, icmp, arp, "
                         "...");
@@ -350,10 +352,10 @@ read_service(const struct words *words, struct ovsext_packet *p)
     case INSP_SERVICE_SNI:
         error = xasprintf("service '%s': is found in what a connection "
                           "carries, not in a packet: say protocol and port, "
-                          "and app=PROTOCOL or sni=NAME", words->service);
+                          "and app=PROTOCOL or sni=NAME",
+                          words->service);
         break;
-    default:
-        OVS_NOT_REACHED();
+    default: OVS_NOT_REACHED();
     }
     insp_service_uninit(&service);
     return error;
@@ -437,14 +439,14 @@ note_assumptions(struct ovsext_packet *p)
     if (!p->out) {
         assume(p, "out=none: it goes to a port that is no VM's");
     }
-    if (p->in && p->out && p->in->role == INSP_PORT_VM
-        && p->out->role == INSP_PORT_VM) {
-        assume(p, "its zone is that of the ports %"PRIu32" and %"PRIu32,
+    if (p->in && p->out && p->in->role == INSP_PORT_VM &&
+        p->out->role == INSP_PORT_VM) {
+        assume(p, "its zone is that of the ports %" PRIu32 " and %" PRIu32,
                p->in->id, p->out->id);
     } else if (p->in && p->in->role == INSP_PORT_VM) {
-        assume(p, "its zone is that of port %"PRIu32, p->in->id);
+        assume(p, "its zone is that of port %" PRIu32, p->in->id);
     } else if (p->out && p->out->role == INSP_PORT_VM) {
-        assume(p, "its zone is that of port %"PRIu32, p->out->id);
+        assume(p, "its zone is that of port %" PRIu32, p->out->id);
     } else {
         assume(p, "its zone is that of its bridge and VLAN");
     }
@@ -523,8 +525,9 @@ ovsext_packet_format(const struct ovsext_packet *p, struct ds *ds)
         ds_put_format(ds, "icmp/%u", s->destination.l4_port);
         break;
     case INSP_PROTO_ICMPV6:
-        ds_put_format(ds, s->kind == INSP_SUBJECT_ND ? "nd (icmp6/%u)"
-                          : "icmp6/%u", s->destination.l4_port);
+        ds_put_format(
+            ds, s->kind == INSP_SUBJECT_ND ? "nd (icmp6/%u)" : "icmp6/%u",
+            s->destination.l4_port);
         break;
     default: ds_put_format(ds, "proto/%u", s->proto); break;
     }

@@ -24,10 +24,10 @@
 
 struct ovsext_packet {
     struct insp_subject subject;
-    char name[INSP_APP_NAME_MAX + 1];   /* What 'subject.name' points to. */
-    const struct insp_port *in, *out;   /* NULL: no VM's. */
+    char name[INSP_APP_NAME_MAX + 1]; /* What 'subject.name' points to. */
+    const struct insp_port *in, *out; /* NULL: no VM's. */
     bool v4;
-    struct ds assumed;                  /* What nobody has said. */
+    struct ds assumed; /* What nobody has said. */
 };
 
 /* Give it to destroy, error or not; not to be copied. */

@@ -22,9 +22,10 @@ put_rule(struct ovsext_out *out, const struct insp_rule_row *row)
     const struct insp_policy_rule *rule = &row->rule;
 
     if (!out->json) {
-        ovsext_out_line(out, "slot %u, priority %"PRId32", %s (%s): %s, "
-                        "judged %"PRIu64", dropped %"PRIu64, rule->slot,
-                        rule->priority, rule->name,
+        ovsext_out_line(out,
+                        "slot %u, priority %" PRId32 ", %s (%s): %s, "
+                        "judged %" PRIu64 ", dropped %" PRIu64,
+                        rule->slot, rule->priority, rule->name,
                         insp_direction_word(rule->direction),
                         insp_action_word(rule->action), row->judged,
                         row->dropped);
@@ -98,8 +99,8 @@ format_time(uint64_t ns, char text[32])
     time_t seconds = ns / 1000000000;
     struct tm tm;
 
-    if (!ns || !gmtime_r(&seconds, &tm)
-        || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm)) {
+    if (!ns || !gmtime_r(&seconds, &tm) ||
+        !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm)) {
         text[0] = '\0';
     }
 }
@@ -116,8 +117,8 @@ effect_of(const struct insp_function_row *row,
     } else if (row->state == INSP_FUNCTION_UP) {
         return "packets go through it";
     }
-    return (row->config.fail_mode == INSP_FAIL_OPEN
-            ? "packets bypass it" : "packets are dropped");
+    return (row->config.fail_mode == INSP_FAIL_OPEN ? "packets bypass it"
+                                                    : "packets are dropped");
 }
 
 static const struct ovsext_function *
@@ -255,8 +256,8 @@ answer_policy(const struct ovsext_question *q, struct ovsext_out *out,
     ovsext_out_list(out, "inspectors");
     for (size_t i = 0; i < rows->n_inspectors && !error; i++) {
         const struct ovsext_inspector *inspector = &rows->inspectors[i];
-        const struct insp_inspector_stats *stats
-            = ovsext_engine_state_inspector(state, inspector);
+        const struct insp_inspector_stats *stats =
+            ovsext_engine_state_inspector(state, inspector);
 
         if (!ovsext_question_concerns(q, inspector)) {
             continue;

@@ -60,8 +60,7 @@ put_uplink(struct ovsext_out *out, const struct ovsext_uplink *uplink,
 {
     char target[INSP_MAX_TARGETS * 300];
 
-    insp_config_uplink_print(&uplink->config, "target", target,
-                             sizeof target);
+    insp_config_uplink_print(&uplink->config, "target", target, sizeof target);
     ovsext_out_item(out, "uplink %s", uplink->name);
     if (out->json) {
         ovsext_out_text(out, "name", uplink->name);
@@ -71,8 +70,8 @@ put_uplink(struct ovsext_out *out, const struct ovsext_uplink *uplink,
     ovsext_out_text(out, "warning", uplink->warnings.text);
     if (!uplink->faults.n) {
         ovsext_out_text(out, "target", target);
-        ovsext_out_text(out, "format", insp_uplink_format_word(
-                                           uplink->config.base.format));
+        ovsext_out_text(out, "format",
+                        insp_uplink_format_word(uplink->config.base.format));
     }
     if (s) {
         put_records(out, s);
@@ -186,8 +185,7 @@ static void
 put_unknown_id(struct ovsext_out *out, const struct ovsext_rows *rows)
 {
     ovsext_out_number(out, "unknown_id_packets",
-                      rows->engine ? insp_engine_unknown_id(rows->engine)
-                                   : 0);
+                      rows->engine ? insp_engine_unknown_id(rows->engine) : 0);
 }
 
 char *
@@ -234,8 +232,7 @@ ovsext_answer_uplinks(const struct ovsext_question *q, struct ovsext_out *out)
 
 /* Each term of the conservation sums by itself. */
 static void
-put_conservation(struct ovsext_out *out,
-                 const struct insp_inspector_stats *s)
+put_conservation(struct ovsext_out *out, const struct insp_inspector_stats *s)
 {
     ovsext_out_number(out, "seen_packets", s->seen_packets);
     ovsext_out_number(out, "seen_bytes", s->seen_bytes);
@@ -268,8 +265,7 @@ put_table_stats(struct ovsext_out *out, const struct insp_table_stats *table)
     }
     ovsext_out_end(out);
     ovsext_out_group(out, "refused");
-    ovsext_out_number(out,
-                      insp_remainder_word(INSP_REMAINDER_TABLE_FULL),
+    ovsext_out_number(out, insp_remainder_word(INSP_REMAINDER_TABLE_FULL),
                       table->refused[INSP_REMAINDER_TABLE_FULL]);
     ovsext_out_number(out, insp_remainder_word(INSP_REMAINDER_QUOTA),
                       table->refused[INSP_REMAINDER_QUOTA]);

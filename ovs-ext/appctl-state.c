@@ -19,14 +19,14 @@ ovsext_engine_state_read(const struct ovsext_rows *rows)
     struct insp_engine *engine = rows->engine;
 
     if (engine) {
-        state->n_inspectors = MIN(INSP_MAX_INSPECTORS,
-                                  insp_engine_get_stats(engine,
-                                                        state->inspectors,
-                                                        INSP_MAX_INSPECTORS));
-        state->n_uplinks = MIN(INSP_MAX_UPLINKS,
-                               insp_drain_get_status(
-                                   insp_engine_drain(engine), state->uplinks,
-                                   INSP_MAX_UPLINKS));
+        state->n_inspectors =
+            MIN(INSP_MAX_INSPECTORS,
+                insp_engine_get_stats(engine, state->inspectors,
+                                      INSP_MAX_INSPECTORS));
+        state->n_uplinks =
+            MIN(INSP_MAX_UPLINKS,
+                insp_drain_get_status(insp_engine_drain(engine),
+                                      state->uplinks, INSP_MAX_UPLINKS));
     }
     return state;
 }
@@ -86,7 +86,8 @@ ovsext_names_find(const struct ovsext_names *names, uint32_t id)
 {
     const struct name *name;
 
-    HMAP_FOR_EACH_WITH_HASH (name, node, hash_int(id, 0), &names->by_id) {
+    HMAP_FOR_EACH_WITH_HASH(name, node, hash_int(id, 0), &names->by_id)
+    {
         if (name->port->id == id) {
             return name->port;
         }

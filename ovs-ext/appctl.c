@@ -23,15 +23,15 @@
 #include "unixctl.h"
 #include "util.h"
 
-#define DEFAULT_FLOWS 1000          /* Rows without --limit. */
-#define MAX_JOBS 16
+#define DEFAULT_FLOWS 1000 /* Rows without --limit. */
+#define MAX_JOBS      16
 
 /* Options that a command takes; all take --json. */
 enum {
-    TAKES_NAME = 1 << 0,            /* The name of an inspector. */
-    TAKES_LIMIT = 1 << 1,           /* --limit, --sort. */
-    TAKES_WORDS = 1 << 2,           /* KEY=VALUE..., behind a name that must
-                                     * be there. */
+    TAKES_NAME = 1 << 0,  /* The name of an inspector. */
+    TAKES_LIMIT = 1 << 1, /* --limit, --sort. */
+    TAKES_WORDS = 1 << 2, /* KEY=VALUE..., behind a name that must
+                           * be there. */
 };
 
 static const struct command {
@@ -62,10 +62,10 @@ static const struct command {
 };
 
 struct job {
-    struct unixctl_conn *conn;      /* NULL: this place is free. */
+    struct unixctl_conn *conn; /* NULL: this place is free. */
     pthread_t thread;
     const struct command *command;
-    struct svec words;              /* Of the command line. */
+    struct svec words; /* Of the command line. */
     atomic_bool done;
 
     /* What came of it. */
@@ -86,10 +86,9 @@ read_word(const struct command *command, const char *word,
         q->json = true;
     } else if (command->takes & TAKES_LIMIT && !strcmp(word, "--sort")) {
         q->sort = true;
-    } else if (command->takes & TAKES_LIMIT
-               && !strncmp(word, "--limit=", 8)) {
-        if (!str_to_uint(word + 8, 10, &q->limit) || !q->limit
-            || q->limit > OVSEXT_MAX_FLOWS) {
+    } else if (command->takes & TAKES_LIMIT && !strncmp(word, "--limit=", 8)) {
+        if (!str_to_uint(word + 8, 10, &q->limit) || !q->limit ||
+            q->limit > OVSEXT_MAX_FLOWS) {
             return xasprintf("%s: not a number from 1 to %d", word,
                              OVSEXT_MAX_FLOWS);
         }
@@ -127,8 +126,8 @@ read_words(const struct command *command, const struct svec *words,
 static bool
 asks_for_help(const struct svec *words)
 {
-    return words->n == 1 && (!strcmp(words->names[0], "--help")
-                             || !strcmp(words->names[0], "-h"));
+    return words->n == 1 && (!strcmp(words->names[0], "--help") ||
+                             !strcmp(words->names[0], "-h"));
 }
 
 static void

@@ -52,8 +52,8 @@
 
 VLOG_DEFINE_THIS_MODULE(inspect_crash);
 
-#define FRAME_BYTES 256             /* Of the packet, in the report. */
-#define MAX_CALLS 64                /* Of the backtrace. */
+#define FRAME_BYTES 256 /* Of the packet, in the report. */
+#define MAX_CALLS   64  /* Of the backtrace. */
 #define READER_LINE "reader at work: "
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
@@ -61,8 +61,8 @@ static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 static struct sigaction old_actions[ARRAY_SIZE(signals)];
 static char file_name[512];
 static struct insp_engine *_Atomic crash_engine;
-static uint64_t crashed_readers;    /* Bit by enum insp_app; set at the start. */
-static atomic_int reporting;        /* 0: no, 1: one does, 2: it is done. */
+static uint64_t crashed_readers; /* Bit by enum insp_app; set at the start. */
+static atomic_int reporting;     /* 0: no, 1: one does, 2: it is done. */
 
 /* Text on its way to the file and to stderr. */
 struct report {
@@ -275,8 +275,7 @@ report_crash(int signal_number, const siginfo_t *info, void *context)
 {
     struct report r = { .length = 0 };
 
-    r.fds[0] = open(file_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                    0640);
+    r.fds[0] = open(file_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     r.fds[1] = STDERR_FILENO;
     put_head(&r, signal_number, info);
     put_work(&r);
@@ -299,7 +298,7 @@ handle_crash(int signal_number, siginfo_t *info, void *context)
         atomic_store(&reporting, 2);
     } else {
         for (int i = 0; i < 100 && atomic_load(&reporting) != 2; i++) {
-            nanosleep(&(struct timespec) { 0, 10 * 1000 * 1000 }, NULL);
+            nanosleep(&(struct timespec){ 0, 10 * 1000 * 1000 }, NULL);
         }
     }
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
@@ -362,7 +361,7 @@ ovsext_crash_readers(void)
 
 struct test {
     unsigned int inspector;
-    bool reader;                /* A reader is to crash, not the parser. */
+    bool reader; /* A reader is to crash, not the parser. */
 };
 
 static void
@@ -378,8 +377,8 @@ inspect_frame(const struct test *test, const void *data, size_t size)
     };
     struct insp_verdict verdict;
 
-    insp_worker_run(atomic_load(&crash_engine), ovsext_worker_slot(),
-                    &context, &frame, 1, ovsext_monotonic_ns(), &verdict);
+    insp_worker_run(atomic_load(&crash_engine), ovsext_worker_slot(), &context,
+                    &frame, 1, ovsext_monotonic_ns(), &verdict);
 }
 
 /* A question for DNS, three times; it is only the reader of DNS that looks at
@@ -389,8 +388,8 @@ say_what_dns_reads(const struct test *test, const uint8_t *head,
                    size_t head_size)
 {
     static const uint8_t question[] = {
-        0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-        1, 'a', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1,
+        0x12, 0x34, 0x01, 0,   0,   1,   0,   0, 0, 0, 0, 0,
+        1,    'a',  4,    't', 'e', 's', 't', 0, 0, 1, 0, 1,
     };
     uint8_t frame[128];
     uint8_t *ip = frame + 14, *udp = ip + 20;
@@ -411,14 +410,14 @@ static void *
 crash_on_purpose(void *test_)
 {
     static const uint8_t tcp[] = {
-        0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0, 0x01, 0x08, 0x00,
-        0x45, 0, 0, 200, 0x12, 0x34, 0, 0, 64, 6, 0, 0,
-        192, 0, 2, 1, 192, 0, 2, 2,
+        0x02, 0,    0,    0, 0, 0x02, 0x02, 0,    0, 0, 0,  0x01,
+        0x08, 0x00, 0x45, 0, 0, 200,  0x12, 0x34, 0, 0, 64, 6,
+        0,    0,    192,  0, 2, 1,    192,  0,    2, 2,
     };
     static const uint8_t udp[] = {
-        0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0, 0x01, 0x08, 0x00,
-        0x45, 0, 0, 200, 0x12, 0x34, 0, 0, 64, 17, 0, 0,
-        192, 0, 2, 1, 192, 0, 2, 2, 0x9c, 0x40, 0, 53, 0, 180, 0, 0,
+        0x02, 0, 0,   0,   0,    0x02, 0x02, 0,    0,  0,  0, 0x01, 0x08, 0x00,
+        0x45, 0, 0,   200, 0x12, 0x34, 0,    0,    64, 17, 0, 0,    192,  0,
+        2,    1, 192, 0,   2,    2,    0x9c, 0x40, 0,  53, 0, 180,  0,    0,
     };
     const struct test *test = test_;
     const uint8_t *head = test->reader ? udp : tcp;
@@ -435,7 +434,8 @@ crash_on_purpose(void *test_)
     }
     inspect_frame(test, pages + page - head_size, 214);
     VLOG_ERR("the test did not crash: is inspector %u in force, and its "
-             "reader on?", test->inspector);
+             "reader on?",
+             test->inspector);
     munmap(pages, 2 * page);
     return NULL;
 }
@@ -447,8 +447,8 @@ test_crash(struct unixctl_conn *conn, int argc, const char *argv[],
     static struct test test;
 
     test.reader = argc > 2;
-    if (!str_to_uint(argv[1], 10, &test.inspector)
-        || !atomic_load(&crash_engine)) {
+    if (!str_to_uint(argv[1], 10, &test.inspector) ||
+        !atomic_load(&crash_engine)) {
         unixctl_command_reply_error(conn, "no such inspector");
         return;
     }
@@ -481,8 +481,7 @@ ovsext_crash_init(void)
         }
     }
     if (getenv("OVS_INSPECT_TEST")) {
-        unixctl_command_register("inspect/test-crash",
-                                 "inspector-id [reader]", 1, 2, test_crash,
-                                 NULL);
+        unixctl_command_register("inspect/test-crash", "inspector-id [reader]",
+                                 1, 2, test_crash, NULL);
     }
 }

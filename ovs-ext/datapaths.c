@@ -32,8 +32,8 @@ static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 static struct datapath {
     const char *name;
     const char *type;
-    struct dpif *dpif;                  /* NULL: not open. */
-    bool in_use;                        /* A port was found since begin. */
+    struct dpif *dpif; /* NULL: not open. */
+    bool in_use;       /* A port was found since begin. */
     long long int reopen_at;
 } datapaths[] = {
     { .name = "ovs-netdev", .type = "netdev" },
@@ -61,8 +61,7 @@ is_registered(const char *type)
 }
 
 bool
-ovsext_datapaths_begin(void)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
+ovsext_datapaths_begin(void) OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     if (ovs_mutex_trylock(&mutex)) {
         return false;
@@ -73,8 +72,8 @@ ovsext_datapaths_begin(void)
         d->in_use = false;
         if (!d->dpif && time_msec() >= d->reopen_at) {
             d->reopen_at = time_msec() + REOPEN_MS;
-            if (!is_registered(d->type)
-                || dpif_open(d->name, d->type, &d->dpif)) {
+            if (!is_registered(d->type) ||
+                dpif_open(d->name, d->type, &d->dpif)) {
                 d->dpif = NULL;
             }
         }
@@ -125,8 +124,7 @@ ovsext_datapaths_output(const struct ovsext_datapath_port *port,
 }
 
 void
-ovsext_datapaths_end(void)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
+ovsext_datapaths_end(void) OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     for (size_t i = 0; i < ARRAY_SIZE(datapaths); i++) {
         if (!datapaths[i].in_use) {
@@ -137,8 +135,7 @@ ovsext_datapaths_end(void)
 }
 
 static void
-close_all(void)
-    OVS_REQUIRES(mutex)
+close_all(void) OVS_REQUIRES(mutex)
 {
     for (size_t i = 0; i < ARRAY_SIZE(datapaths); i++) {
         close_handle(&datapaths[i]);
@@ -146,8 +143,7 @@ close_all(void)
 }
 
 void
-ovsext_datapaths_exit(void)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
+ovsext_datapaths_exit(void) OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     if (!ovs_mutex_trylock(&mutex)) {
         close_all();
@@ -156,16 +152,14 @@ ovsext_datapaths_exit(void)
 }
 
 void
-ovsext_datapath_close_begin(void)
-    OVS_ACQUIRES(mutex)
+ovsext_datapath_close_begin(void) OVS_ACQUIRES(mutex)
 {
     ovs_mutex_lock(&mutex);
     close_all();
 }
 
 void
-ovsext_datapath_close_end(void)
-    OVS_RELEASES(mutex)
+ovsext_datapath_close_end(void) OVS_RELEASES(mutex)
 {
     ovs_mutex_unlock(&mutex);
 }

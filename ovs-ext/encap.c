@@ -19,14 +19,14 @@
 #include "ovs-ext/ovs-compat.h"
 #include "packets.h"
 
-#define NSH_ETHERTYPE 0x894f
-#define NSH_SIZE 8
+#define NSH_ETHERTYPE     0x894f
+#define NSH_SIZE          8
 #define NSH_NEXT_ETHERNET 3
-#define NSH_MD_TYPE_2 2
-#define NSH_TTL 63
-#define NSH_WORDS_MASK 0x3f             /* Of the second byte. */
-#define NSH_VERSION_MASK 0xc0           /* Of the first one. */
-#define NSH_FIRST_INDEX 255
+#define NSH_MD_TYPE_2     2
+#define NSH_TTL           63
+#define NSH_WORDS_MASK    0x3f /* Of the second byte. */
+#define NSH_VERSION_MASK  0xc0 /* Of the first one. */
+#define NSH_FIRST_INDEX   255
 
 static bool
 make_room(struct dp_packet *packet, size_t size)
@@ -88,12 +88,9 @@ ovsext_encap_push(struct dp_packet *packet, enum insp_encap encap,
                   uint32_t cookie)
 {
     switch (encap) {
-    case INSP_ENCAP_NONE:
-        return true;
-    case INSP_ENCAP_VLAN:
-        return push_vlan(packet, cookie);
-    case INSP_ENCAP_NSH:
-        return push_nsh_frame(packet, cookie);
+    case INSP_ENCAP_NONE: return true;
+    case INSP_ENCAP_VLAN: return push_vlan(packet, cookie);
+    case INSP_ENCAP_NSH: return push_nsh_frame(packet, cookie);
     }
     return false;
 }
@@ -112,8 +109,8 @@ pop_vlan(struct dp_packet *packet)
     const struct vlan_eth_header *veh = dp_packet_data(packet);
     uint32_t cookie;
 
-    if (dp_packet_size(packet) < sizeof *veh
-        || veh->veth_type != htons(ETH_TYPE_VLAN_8021Q)) {
+    if (dp_packet_size(packet) < sizeof *veh ||
+        veh->veth_type != htons(ETH_TYPE_VLAN_8021Q)) {
         return 0;
     }
     cookie = vlan_tci_to_vid(veh->veth_tci);
@@ -133,15 +130,15 @@ pop_nsh_frame(struct dp_packet *packet)
     size_t words, prefix;
     uint32_t cookie;
 
-    if (size < sizeof *outer + NSH_SIZE
-        || outer->eth_type != htons(NSH_ETHERTYPE)) {
+    if (size < sizeof *outer + NSH_SIZE ||
+        outer->eth_type != htons(NSH_ETHERTYPE)) {
         return 0;
     }
     words = nsh[1] & NSH_WORDS_MASK;
     prefix = sizeof *outer + words * 4;
-    if (nsh[0] & NSH_VERSION_MASK || words < NSH_SIZE / 4
-        || nsh[3] != NSH_NEXT_ETHERNET
-        || size < prefix + sizeof(struct eth_header)) {
+    if (nsh[0] & NSH_VERSION_MASK || words < NSH_SIZE / 4 ||
+        nsh[3] != NSH_NEXT_ETHERNET ||
+        size < prefix + sizeof(struct eth_header)) {
         return 0;
     }
     cookie = (uint32_t) nsh[4] << 16 | (uint32_t) nsh[5] << 8 | nsh[6];
@@ -159,12 +156,9 @@ ovsext_encap_pop(struct dp_packet *packet, enum insp_encap encap)
         return 0;
     }
     switch (encap) {
-    case INSP_ENCAP_NONE:
-        return 0;
-    case INSP_ENCAP_VLAN:
-        return pop_vlan(packet);
-    case INSP_ENCAP_NSH:
-        return pop_nsh_frame(packet);
+    case INSP_ENCAP_NONE: return 0;
+    case INSP_ENCAP_VLAN: return pop_vlan(packet);
+    case INSP_ENCAP_NSH: return pop_nsh_frame(packet);
     }
     return 0;
 }

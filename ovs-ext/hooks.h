@@ -46,21 +46,21 @@ struct parse_odp_context;
 #define OVSEXT_MAX_MET 8
 
 enum ovsext_frozen_flags {
-    OVSEXT_FROZEN_INGRESS = 1 << 0,     /* 'in_...' are set. */
-    OVSEXT_FROZEN_NAT_SPLIT = 1 << 1,   /* A translation was forgotten. */
-    OVSEXT_FROZEN_FLOOD = 1 << 2,       /* A copy of a flood... */
-    OVSEXT_FROZEN_MIRROR = 1 << 3,      /* ... or for a mirror. */
+    OVSEXT_FROZEN_INGRESS = 1 << 0,   /* 'in_...' are set. */
+    OVSEXT_FROZEN_NAT_SPLIT = 1 << 1, /* A translation was forgotten. */
+    OVSEXT_FROZEN_FLOOD = 1 << 2,     /* A copy of a flood... */
+    OVSEXT_FROZEN_MIRROR = 1 << 3,    /* ... or for a mirror. */
 };
 
 struct ovsext_frozen {
-    uint32_t met[OVSEXT_MAX_MET];       /* Inspectors that the packet has
-                                         * met; 0: free. */
-    uint32_t in_xport[4];               /* UUID of the port that it came in
-                                         * by: Open vSwitch forgets it when
-                                         * in_port is no port. */
-    uint32_t in_key;                    /* Tunnel key that it came in with. */
-    uint16_t in_vid;                    /* VLAN id that it came in with. */
-    uint16_t flags;                     /* OVSEXT_FROZEN_*. */
+    uint32_t met[OVSEXT_MAX_MET]; /* Inspectors that the packet has
+                                   * met; 0: free. */
+    uint32_t in_xport[4];         /* UUID of the port that it came in
+                                   * by: Open vSwitch forgets it when
+                                   * in_port is no port. */
+    uint32_t in_key;              /* Tunnel key that it came in with. */
+    uint16_t in_vid;              /* VLAN id that it came in with. */
+    uint16_t flags;               /* OVSEXT_FROZEN_*. */
 };
 
 /* lib/odp-util.c.  Any thread. */

@@ -43,8 +43,8 @@ host_wall_ns(void *aux OVS_UNUSED)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t) now.tv_sec * UINT64_C(1000000000)
-           + (uint64_t) now.tv_nsec;
+    return (uint64_t) now.tv_sec * UINT64_C(1000000000) +
+           (uint64_t) now.tv_nsec;
 }
 
 static int
@@ -68,7 +68,7 @@ host_random(void *aux OVS_UNUSED, void *bytes, size_t size)
 void
 ovsext_host_init(struct insp_host *host)
 {
-    *host = (struct insp_host) {
+    *host = (struct insp_host){
         .log = host_log,
         .monotonic_ns = host_monotonic_ns,
         .wall_ns = host_wall_ns,

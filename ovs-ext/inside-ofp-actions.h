@@ -35,7 +35,7 @@ encode_INSPECT(const struct ofpact_inspect *a,
     pad_ofpat(out, start);
 }
 
-static char * OVS_WARN_UNUSED_RESULT
+static char *OVS_WARN_UNUSED_RESULT
 parse_INSPECT(char *arg, const struct ofpact_parse_params *pp)
 {
     return ovsext_ofpact_parse(arg, ofpact_put_INSPECT(pp->ofpacts));

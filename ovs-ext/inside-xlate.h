@@ -42,7 +42,8 @@ static uint16_t
 ovsext_flow_vid(const struct flow *flow)
 {
     return (flow->vlans[0].tci & htons(VLAN_CFI)
-            ? vlan_tci_to_vid(flow->vlans[0].tci) : 0);
+                ? vlan_tci_to_vid(flow->vlans[0].tci)
+                : 0);
 }
 
 /* What the port, and the settings of its bundle, say of an end. */
@@ -50,8 +51,8 @@ static void
 ovsext_end_of_xport(struct ovsext_end *end, const struct ovsext_view *view,
                     const struct xport *xport)
 {
-    const struct ovsext_view_port *port
-        = ovsext_view_port(view, netdev_get_name(xport->netdev));
+    const struct ovsext_view_port *port =
+        ovsext_view_port(view, netdev_get_name(xport->netdev));
     const struct xbundle *xbundle = xport->xbundle;
 
     memset(end, 0, sizeof *end);
@@ -65,8 +66,8 @@ ovsext_end_of_xport(struct ovsext_end *end, const struct ovsext_view *view,
     end->is_trunk = true;
     if (xbundle && xbundle->vlan_mode != PORT_VLAN_TRUNK) {
         end->tag = xbundle->vlan;
-        end->is_trunk = (xbundle->vlan_mode != PORT_VLAN_ACCESS
-                         && xbundle->vlan_mode != PORT_VLAN_DOT1Q_TUNNEL);
+        end->is_trunk = (xbundle->vlan_mode != PORT_VLAN_ACCESS &&
+                         xbundle->vlan_mode != PORT_VLAN_DOT1Q_TUNNEL);
     }
 }
 
@@ -126,8 +127,8 @@ ovsext_is_flood(struct xlate_ctx *ctx)
 {
     const struct flow *flow = &ctx->xin->flow;
 
-    if (ctx->inspect.n_floods
-        || ctx->inspect.frozen.flags & OVSEXT_FROZEN_FLOOD) {
+    if (ctx->inspect.n_floods ||
+        ctx->inspect.frozen.flags & OVSEXT_FROZEN_FLOOD) {
         return true;
     }
     if (flow->packet_type != htonl(PT_ETH)) {
@@ -149,7 +150,7 @@ struct ovsext_function_port {
 };
 
 struct ovsext_function_ports {
-    uint64_t serial;            /* Of the view. */
+    uint64_t serial; /* Of the view. */
     size_t n;
     struct ovsext_function_port ports[];
 };
@@ -164,18 +165,18 @@ ovsext_find_function_ports(const struct xbridge *xbridge,
 
     found->serial = ovsext_view_serial(view);
     HMAP_FOR_EACH (xport, ofp_node, &xbridge->xports) {
-        const struct ovsext_view_port *port
-            = ovsext_view_port(view, netdev_get_name(xport->netdev));
+        const struct ovsext_view_port *port =
+            ovsext_view_port(view, netdev_get_name(xport->netdev));
 
         if (!port || !port->function) {
             continue;
         }
         if (found->n == allocated) {
             allocated = allocated * 2 + 4;
-            found = xrealloc(found, sizeof *found
-                                    + allocated * sizeof found->ports[0]);
+            found = xrealloc(found, sizeof *found +
+                                        allocated * sizeof found->ports[0]);
         }
-        found->ports[found->n++] = (struct ovsext_function_port) {
+        found->ports[found->n++] = (struct ovsext_function_port){
             .function = port->function,
             .arm = port->arm,
             .ofp_port = xport->ofp_port,
@@ -196,10 +197,10 @@ ovsext_function_ports(const struct xbridge *xbridge_,
         return old;
     }
     found = ovsext_find_function_ports(xbridge, view);
-    if ((!old || old->serial < found->serial)
-        && atomic_compare_exchange_strong_explicit(
-            &xbridge->inspect_ports, &old, found,
-            memory_order_acq_rel, memory_order_relaxed)) {
+    if ((!old || old->serial < found->serial) &&
+        atomic_compare_exchange_strong_explicit(&xbridge->inspect_ports, &old,
+                                                found, memory_order_acq_rel,
+                                                memory_order_relaxed)) {
         if (old) {
             ovsrcu_postpone(free, old);
         }
@@ -231,8 +232,10 @@ ovsext_put_redirect(struct xlate_ctx *ctx,
     body = ctx->odp_actions->size;
     compose_output_action__(ctx, port, NULL, true, false, false);
     if (ctx->odp_actions->size == body) {
-        xlate_report(ctx, OFT_WARN, "function %"PRIu32" is down: port %s is "
-                     "no output", function->id, function->ports[arm]);
+        xlate_report(ctx, OFT_WARN,
+                     "function %" PRIu32 " is down: port %s is "
+                     "no output",
+                     function->id, function->ports[arm]);
         nl_msg_reset_size(ctx->odp_actions, redirect);
     } else if (nl_attr_oversized(ctx->odp_actions->size - redirect)) {
         nl_msg_reset_size(ctx->odp_actions, redirect);
@@ -255,14 +258,16 @@ ovsext_put_function(struct xlate_ctx *ctx,
         size_t i;
 
         for (i = 0; i < ports->n; i++) {
-            if (ports->ports[i].function == function->id
-                && ports->ports[i].arm == arm) {
+            if (ports->ports[i].function == function->id &&
+                ports->ports[i].arm == arm) {
                 break;
             }
         }
         if (i == ports->n) {
-            xlate_report(ctx, OFT_WARN, "function %"PRIu32" is down: port %s "
-                         "is not on this bridge", function->id,
+            xlate_report(ctx, OFT_WARN,
+                         "function %" PRIu32 " is down: port %s "
+                         "is not on this bridge",
+                         function->id,
                          function->ports[arm] ? function->ports[arm] : "");
             continue;
         }
@@ -329,8 +334,8 @@ ovsext_put(struct xlate_ctx *ctx, struct ovsext_context *context,
            const struct ovsext_view_inspector *inspector,
            const struct ovsext_end *in)
 {
-    size_t inspect = nl_msg_start_nested(ctx->odp_actions,
-                                         OVS_ACTION_ATTR_INSPECT);
+    size_t inspect =
+        nl_msg_start_nested(ctx->odp_actions, OVS_ACTION_ATTR_INSPECT);
     size_t size;
 
     if (ctx->inspect.frozen.flags & OVSEXT_FROZEN_NAT_SPLIT) {
@@ -347,13 +352,14 @@ ovsext_put(struct xlate_ctx *ctx, struct ovsext_context *context,
 
     /* Copies of a flood are never redirected: so many lists would not fit. */
     size = ctx->odp_actions->size;
-    if (inspector
-        && !(context->flags & (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_FLOOD))) {
+    if (inspector &&
+        !(context->flags & (OVSEXT_CONTEXT_TAP | OVSEXT_CONTEXT_FLOOD))) {
         ovsext_put_redirects(ctx, view, inspector);
     }
     if (nl_attr_oversized(ctx->odp_actions->size - inspect)) {
-        xlate_report_error(ctx, "redirect lists are too long: functions of "
-                           "inspector %"PRIu32" count as down",
+        xlate_report_error(ctx,
+                           "redirect lists are too long: functions of "
+                           "inspector %" PRIu32 " count as down",
                            context->inspector);
         nl_msg_reset_size(ctx->odp_actions, size);
     }
@@ -376,21 +382,21 @@ ovsext_explicit_zone(struct xlate_ctx *ctx, const struct ofpact_inspect *oi,
 
         /* What a recirculation has brought back is part of its id. */
         zone->a = mf_get_subfield(&oi->zone_src, flow);
-        if (!ctx->xin->frozen_state
-            || !mf_is_frozen_metadata(oi->zone_src.field)) {
+        if (!ctx->xin->frozen_state ||
+            !mf_is_frozen_metadata(oi->zone_src.field)) {
             memset(&ones, 0xff, sizeof ones);
             mf_write_subfield_flow(&oi->zone_src, &ones, &ctx->wc->masks);
         }
     } else {
-        const struct xport *xport = get_ofp_port(ctx->xbridge,
-                                                 flow->in_port.ofp_port);
+        const struct xport *xport =
+            get_ofp_port(ctx->xbridge, flow->in_port.ofp_port);
 
         /* The VLAN in which NORMAL would see the packet, so that a frame
          * from a trunk and one from an access port are in the same. */
         ctx->wc->masks.vlans[0].tci |= htons(VLAN_VID_MASK | VLAN_CFI);
         zone->vlan = ovsext_flow_vid(flow);
-        if (!zone->vlan && xport && xport->xbundle
-            && xport->xbundle->vlan_mode != PORT_VLAN_TRUNK) {
+        if (!zone->vlan && xport && xport->xbundle &&
+            xport->xbundle->vlan_mode != PORT_VLAN_TRUNK) {
             zone->vlan = xport->xbundle->vlan;
         }
         if (flow_tnl_dst_is_set(&flow->tunnel)) {
@@ -411,8 +417,10 @@ ovsext_xlate_action(struct xlate_ctx *ctx, const struct ofpact_inspect *oi)
     if (!ctx->xbridge->support.inspect) {
         /* Flows of this kind are refused, but groups, patch ports and
          * packet-out come by other doors. */
-        xlate_report_error(ctx, "inspect needs datapath_type=netdev on bridge "
-                           "%s: dropped", ctx->xbridge->name);
+        xlate_report_error(ctx,
+                           "inspect needs datapath_type=netdev on bridge "
+                           "%s: dropped",
+                           ctx->xbridge->name);
         ctx->error = XLATE_FORWARDING_DISABLED;
         return;
     }
@@ -431,9 +439,10 @@ ovsext_xlate_action(struct xlate_ctx *ctx, const struct ofpact_inspect *oi)
         inspector = ovsext_view_inspector(view, oi->id);
     }
     if (!inspector) {
-        xlate_report(ctx, OFT_WARN, "no inspector of bridge %s has id "
-                     "%"PRIu32": nothing is inspected", ctx->xbridge->name,
-                     oi->id);
+        xlate_report(ctx, OFT_WARN,
+                     "no inspector of bridge %s has id "
+                     "%" PRIu32 ": nothing is inspected",
+                     ctx->xbridge->name, oi->id);
         context.flags |= OVSEXT_CONTEXT_UNKNOWN;
     } else if (!(oi->flags & OVSEXT_OFPACT_TAP)) {
         ovsext_meet(&ctx->inspect.frozen, oi->id);
@@ -448,12 +457,12 @@ ovsext_xlate_action(struct xlate_ctx *ctx, const struct ofpact_inspect *oi)
 
 struct ovsext_output {
     struct ovsext_frozen frozen;
-    size_t start;               /* Of all that was inserted. */
-    size_t nest;                /* Of a clone() that is still open, if... */
-    size_t body;                /* Of the output itself. */
-    uint32_t observed;          /* Last sample before all that. */
+    size_t start;      /* Of all that was inserted. */
+    size_t nest;       /* Of a clone() that is still open, if... */
+    size_t body;       /* Of the output itself. */
+    uint32_t observed; /* Last sample before all that. */
     bool inserted;
-    bool nested;                /* ... this is true. */
+    bool nested; /* ... this is true. */
 };
 
 /* True if nothing is ever inserted before the output that is being
@@ -461,10 +470,9 @@ struct ovsext_output {
 static bool
 ovsext_is_exempt(const struct xlate_ctx *ctx)
 {
-    return (!ctx->xbridge->support.inspect
-            || ctx->inspect.composing
-            || ctx->inspect.n_mirrors
-            || ctx->inspect.frozen.flags & OVSEXT_FROZEN_MIRROR
+    return (!ctx->xbridge->support.inspect || ctx->inspect.composing ||
+            ctx->inspect.n_mirrors ||
+            ctx->inspect.frozen.flags & OVSEXT_FROZEN_MIRROR
             /* After recirculation for a bond: inspected before it. */
             || (ctx->rule && rule_dpif_is_internal(ctx->rule)));
 }
@@ -483,12 +491,13 @@ ovsext_insert(struct xlate_ctx *ctx, struct ovsext_output *output,
         context.flags |= OVSEXT_CONTEXT_TAP;
     } else if (!output->nested) {
         /* A verdict is on this copy of the packet alone. */
-        output->nest = nl_msg_start_nested(ctx->odp_actions,
-                                           OVS_ACTION_ATTR_CLONE);
+        output->nest =
+            nl_msg_start_nested(ctx->odp_actions, OVS_ACTION_ATTR_CLONE);
         output->nested = true;
     }
-    xlate_report(ctx, OFT_DETAIL, "inspector %"PRIu32" inspects this output%s",
-                 inspector->id, inspector->tap ? " (tap)" : "");
+    xlate_report(ctx, OFT_DETAIL,
+                 "inspector %" PRIu32 " inspects this output%s", inspector->id,
+                 inspector->tap ? " (tap)" : "");
     ovsext_put(ctx, &context, view, inspector, in);
     ovsext_meet(&ctx->inspect.frozen, inspector->id);
     output->inserted = true;
@@ -501,9 +510,9 @@ ovsext_wants(const struct xlate_ctx *ctx,
              enum ovsext_select select, const struct ovsext_end *in,
              const struct ovsext_end *out)
 {
-    return (inspector && inspector->enabled
-            && !ovsext_has_met(&ctx->inspect.frozen, inspector->id)
-            && ovsext_select(select, in, out));
+    return (inspector && inspector->enabled &&
+            !ovsext_has_met(&ctx->inspect.frozen, inspector->id) &&
+            ovsext_select(select, in, out));
 }
 
 /* Begins the output to 'xport', for which all changes have been committed:
@@ -533,17 +542,16 @@ ovsext_output_begin(struct xlate_ctx *ctx, const struct xport *xport)
     ovsext_egress(ctx, view, xport, &out);
     flood = ovsext_is_flood(ctx);
     memset(&context, 0, sizeof context);
-    context.flags = (OVSEXT_CONTEXT_AUTO
-                     | (flood ? OVSEXT_CONTEXT_FLOOD : 0));
+    context.flags = (OVSEXT_CONTEXT_AUTO | (flood ? OVSEXT_CONTEXT_FLOOD : 0));
     context.in_port = in.id;
     context.out_port = out.id;
     ovsext_zone(&context.zone, &in, &out, bridge->id, flood);
 
     for (size_t i = 0; i < bridge->n_attachments; i++) {
-        const struct ovsext_view_attachment *attachment
-            = &bridge->attachments[i];
-        const struct ovsext_view_inspector *inspector
-            = ovsext_view_inspector(view, attachment->id);
+        const struct ovsext_view_attachment *attachment =
+            &bridge->attachments[i];
+        const struct ovsext_view_inspector *inspector =
+            ovsext_view_inspector(view, attachment->id);
 
         if (ovsext_wants(ctx, inspector, attachment->select, &in, &out)) {
             ovsext_insert(ctx, &output, view, inspector, &context, &in);
@@ -572,12 +580,13 @@ ovsext_only_drops(const struct ofpbuf *actions, size_t start)
     if (actions->size <= start) {
         return false;
     }
-    NL_ATTR_FOR_EACH (a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
-                      actions->size - start) {
+    NL_ATTR_FOR_EACH(a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
+                     actions->size - start)
+    {
         const struct nlattr *in = a;
 
-        if (nl_attr_type(a) == OVS_ACTION_ATTR_CLONE
-            && nl_attr_get_size(a) >= NLA_HDRLEN) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_CLONE &&
+            nl_attr_get_size(a) >= NLA_HDRLEN) {
             in = nl_attr_get(a);
         }
         if (nl_attr_type(in) != OVS_ACTION_ATTR_DROP) {
@@ -608,10 +617,10 @@ ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
     } else if (size == output->body) {
         /* No output after all, such as when a tunnel has no route. */
         ovsext_output_cancel(ctx, output);
-    } else if (output->nested
-               && nl_attr_oversized(size - output->nest - NLA_HDRLEN)) {
+    } else if (output->nested &&
+               nl_attr_oversized(size - output->nest - NLA_HDRLEN)) {
         xlate_report_error(ctx, "actions of an inspected output are too "
-                           "long: dropped");
+                                "long: dropped");
         ovsext_output_cancel(ctx, output);
     } else if (output->nested) {
         nl_msg_end_nested(ctx->odp_actions, output->nest);
@@ -624,8 +633,8 @@ ovsext_output_end(struct xlate_ctx *ctx, const struct ovsext_output *output)
 static const struct ovsext_view_port *
 ovsext_function_of(const struct xport *xport)
 {
-    const struct ovsext_view_port *port
-        = ovsext_view_port(ovsext_view_get(), netdev_get_name(xport->netdev));
+    const struct ovsext_view_port *port =
+        ovsext_view_port(ovsext_view_get(), netdev_get_name(xport->netdev));
 
     return port && port->function ? port : NULL;
 }
@@ -636,8 +645,10 @@ ovsext_refuse_output(const struct xlate_ctx *ctx, const struct xport *xport)
     if (ctx->inspect.composing || !ovsext_function_of(xport)) {
         return false;
     }
-    xlate_report(ctx, OFT_DETAIL, "port %s belongs to a function, skipping "
-                 "output", netdev_get_name(xport->netdev));
+    xlate_report(ctx, OFT_DETAIL,
+                 "port %s belongs to a function, skipping "
+                 "output",
+                 netdev_get_name(xport->netdev));
     return true;
 }
 
@@ -646,8 +657,8 @@ ovsext_refuse_output(const struct xlate_ctx *ctx, const struct xport *xport)
 static bool
 ovsext_take_input(const struct xlate_ctx *ctx, const struct xport *xport)
 {
-    return (xport && !ctx->xin->ofpacts && !ctx->rule
-            && ovsext_function_of(xport));
+    return (xport && !ctx->xin->ofpacts && !ctx->rule &&
+            ovsext_function_of(xport));
 }
 
 /* What comes out of a function has its own context with the engine, so one
@@ -683,9 +694,9 @@ ovsext_refuse_return(const struct xlate_ctx *ctx, const struct xport *xport,
         return "is on a datapath that cannot inspect";
     } else if (ctx->xin->frozen_state) {
         return "has become a function's while packets recirculated";
-    } else if (xport->config & (OFPUTIL_PC_NO_RECV | OFPUTIL_PC_PORT_DOWN)
-               || !xport_stp_forward_state(xport)
-               || !xport_rstp_forward_state(xport)) {
+    } else if (xport->config & (OFPUTIL_PC_NO_RECV | OFPUTIL_PC_PORT_DOWN) ||
+               !xport_stp_forward_state(xport) ||
+               !xport_rstp_forward_state(xport)) {
         return "is not to receive";
     }
     return NULL;
@@ -709,13 +720,16 @@ ovsext_put_return(struct xlate_ctx *ctx, const struct xport *xport)
     ovsext_mask_return(ctx);
     refused = ovsext_refuse_return(ctx, xport, inspector);
     if (refused) {
-        xlate_report(ctx, OFT_DETAIL, "port %s belongs to a function and %s: "
-                     "dropped", netdev_get_name(xport->netdev), refused);
+        xlate_report(ctx, OFT_DETAIL,
+                     "port %s belongs to a function and %s: "
+                     "dropped",
+                     netdev_get_name(xport->netdev), refused);
         ctx->error = XLATE_FORWARDING_DISABLED;
         return;
     }
 
-    xlate_report(ctx, OFT_DETAIL, "port %s belongs to function %"PRIu32": "
+    xlate_report(ctx, OFT_DETAIL,
+                 "port %s belongs to function %" PRIu32 ": "
                  "what it returns goes on, all else is dropped",
                  netdev_get_name(xport->netdev), port->function);
     memset(&context, 0, sizeof context);
@@ -769,10 +783,11 @@ ovsext_may_drop(const struct ofpbuf *actions, size_t start)
     if (actions->size <= start) {
         return false;
     }
-    NL_ATTR_FOR_EACH (a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
-                      actions->size - start) {
-        if (nl_attr_type(a) == OVS_ACTION_ATTR_INSPECT
-            && !(ovsext_attr_context(a)->flags & OVSEXT_CONTEXT_TAP)) {
+    NL_ATTR_FOR_EACH(a, left, ofpbuf_at_assert(actions, start, NLA_HDRLEN),
+                     actions->size - start)
+    {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_INSPECT &&
+            !(ovsext_attr_context(a)->flags & OVSEXT_CONTEXT_TAP)) {
             return true;
         }
     }
@@ -794,7 +809,7 @@ ovsext_copy_end(struct xlate_ctx *ctx, struct ovsext_copy *copy)
     size = actions->size - copy->start;
     if (nl_attr_oversized(size)) {
         xlate_report_error(ctx, "actions of an inspected copy are too long: "
-                           "dropped");
+                                "dropped");
         nl_msg_reset_size(actions, copy->start);
         OVSEXT_SET_OBSERVED(ctx, copy->observed);
     } else {
@@ -835,8 +850,8 @@ ovsext_freeze(struct xlate_ctx *ctx)
         struct ovsext_end in;
 
         ovsext_ingress(ctx, view, &in);
-        BUILD_ASSERT(sizeof frozen.in_xport
-                     == sizeof ctx->xin->xport_uuid.parts);
+        BUILD_ASSERT(sizeof frozen.in_xport ==
+                     sizeof ctx->xin->xport_uuid.parts);
         memcpy(frozen.in_xport, ctx->xin->xport_uuid.parts,
                sizeof frozen.in_xport);
         frozen.in_vid = in.vid;

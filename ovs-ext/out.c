@@ -116,7 +116,7 @@ ovsext_out_number(struct ovsext_out *out, const char *key, uint64_t value)
         json_object_put(out->stack[out->depth], key,
                         json_integer_create(MIN(value, INT64_MAX)));
     } else {
-        snprintf(digits, sizeof digits, "%"PRIu64, value);
+        snprintf(digits, sizeof digits, "%" PRIu64, value);
         put_line(out, key, digits);
     }
 }
@@ -127,8 +127,7 @@ ovsext_out_real(struct ovsext_out *out, const char *key, double value)
     char digits[32];
 
     if (out->json) {
-        json_object_put(out->stack[out->depth], key,
-                        json_real_create(value));
+        json_object_put(out->stack[out->depth], key, json_real_create(value));
     } else {
         snprintf(digits, sizeof digits, "%.1f", value);
         put_line(out, key, digits);

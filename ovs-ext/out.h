@@ -29,11 +29,11 @@
 
 struct ovsext_out {
     bool json;
-    struct ds text;                 /* The lines so far. */
+    struct ds text; /* The lines so far. */
     unsigned int indent;
-    struct json *stack[OVSEXT_OUT_DEPTH];   /* What is open, outermost
-                                             * first. */
-    bool indents[OVSEXT_OUT_DEPTH]; /* Whether its end ends an indent. */
+    struct json *stack[OVSEXT_OUT_DEPTH]; /* What is open, outermost
+                                           * first. */
+    bool indents[OVSEXT_OUT_DEPTH];       /* Whether its end ends an indent. */
     size_t depth;
 };
 

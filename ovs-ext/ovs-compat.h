@@ -28,8 +28,8 @@
 /* Labels for a switch over the actions of the datapath: those that came after
  * 3.1, which the userspace datapath never runs. */
 #if OVSEXT_OVS_VERSION >= 30500
-#define OVSEXT_CASE_NEWER_ACTIONS                               \
-    case OVS_ACTION_ATTR_DEC_TTL:                               \
+#define OVSEXT_CASE_NEWER_ACTIONS                                             \
+    case OVS_ACTION_ATTR_DEC_TTL:                                             \
     case OVS_ACTION_ATTR_PSAMPLE:
 #else
 #define OVSEXT_CASE_NEWER_ACTIONS
@@ -80,8 +80,8 @@ ovsext_forget_offload(struct dp_packet *packet)
     packet->has_hash = has_hash;
     dp_packet_set_tso_segsz(packet, 0);
 #else
-    *dp_packet_ol_flags_ptr(packet) &= ~(DP_PACKET_OL_SUPPORTED_MASK
-                                         & ~DP_PACKET_OL_RSS_HASH);
+    *dp_packet_ol_flags_ptr(packet) &=
+        ~(DP_PACKET_OL_SUPPORTED_MASK & ~DP_PACKET_OL_RSS_HASH);
 #endif
 }
 
@@ -91,23 +91,22 @@ static inline bool
 ovsext_has_offload(const struct dp_packet *packet)
 {
 #if OVSEXT_OVS_VERSION >= 40000
-    return (dp_packet_ip_checksum_partial(packet)
-            || dp_packet_l4_checksum_partial(packet)
-            || dp_packet_tunnel(packet) || dp_packet_get_tso_segsz(packet));
+    return (dp_packet_ip_checksum_partial(packet) ||
+            dp_packet_l4_checksum_partial(packet) ||
+            dp_packet_tunnel(packet) || dp_packet_get_tso_segsz(packet));
 #elif OVSEXT_OVS_VERSION >= 30500
     /* That a checksum may be left to the output is said of every packet whose
      * checksum is known to be good, too. */
-    return ((dp_packet_hwol_tx_ip_csum(packet)
-             && !dp_packet_ip_checksum_good(packet))
-            || (dp_packet_hwol_l4_mask(packet)
-                && !dp_packet_l4_checksum_good(packet))
-            || *dp_packet_ol_flags_ptr(packet)
-               & (DP_PACKET_OL_TX_OUTER_IP_CKSUM
-                  | DP_PACKET_OL_TX_OUTER_UDP_CKSUM
-                  | DP_PACKET_OL_TX_TCP_SEG));
+    return ((dp_packet_hwol_tx_ip_csum(packet) &&
+             !dp_packet_ip_checksum_good(packet)) ||
+            (dp_packet_hwol_l4_mask(packet) &&
+             !dp_packet_l4_checksum_good(packet)) ||
+            *dp_packet_ol_flags_ptr(packet) &
+                (DP_PACKET_OL_TX_OUTER_IP_CKSUM |
+                 DP_PACKET_OL_TX_OUTER_UDP_CKSUM | DP_PACKET_OL_TX_TCP_SEG));
 #else
-    return (dp_packet_hwol_tx_l4_checksum(packet)
-            || dp_packet_hwol_is_tso(packet));
+    return (dp_packet_hwol_tx_l4_checksum(packet) ||
+            dp_packet_hwol_is_tso(packet));
 #endif
 }
 
@@ -116,10 +115,10 @@ ovsext_has_offload(const struct dp_packet *packet)
  * actions must put it right. */
 #if OVSEXT_OVS_VERSION >= 30500
 #define OVSEXT_GET_OBSERVED(CTX) ((CTX)->xout->last_observe_offset)
-#define OVSEXT_SET_OBSERVED(CTX, OFFSET)                        \
+#define OVSEXT_SET_OBSERVED(CTX, OFFSET)                                      \
     ((void) ((CTX)->xout->last_observe_offset = (OFFSET)))
 #else
-#define OVSEXT_GET_OBSERVED(CTX) UINT32_MAX
+#define OVSEXT_GET_OBSERVED(CTX)         UINT32_MAX
 #define OVSEXT_SET_OBSERVED(CTX, OFFSET) ((void) (CTX), (void) (OFFSET))
 #endif
 

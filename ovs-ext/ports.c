@@ -36,7 +36,7 @@ VLOG_DEFINE_THIS_MODULE(inspect_ports);
 #define BASELINES_A_TURN 64
 
 struct bridge_id {
-    struct hmap_node node;              /* In 'bridges', by 'uuid'. */
+    struct hmap_node node; /* In 'bridges', by 'uuid'. */
     struct uuid uuid;
     uint32_t id;
 };
@@ -58,7 +58,8 @@ ovsext_ports_bridge_id(struct ovsext_ports *ports, const struct uuid *uuid)
     uint32_t hash = uuid_hash(uuid);
     struct bridge_id *bridge;
 
-    HMAP_FOR_EACH_WITH_HASH (bridge, node, hash, &ports->bridges) {
+    HMAP_FOR_EACH_WITH_HASH(bridge, node, hash, &ports->bridges)
+    {
         if (uuid_equals(&bridge->uuid, uuid)) {
             return bridge->id;
         }
@@ -75,7 +76,8 @@ find_port(const struct ovsext_ports *ports, const struct uuid *uuid)
 {
     struct ovsext_port *port;
 
-    HMAP_FOR_EACH_WITH_HASH (port, node, uuid_hash(uuid), &ports->set) {
+    HMAP_FOR_EACH_WITH_HASH(port, node, uuid_hash(uuid), &ports->set)
+    {
         if (uuid_equals(&port->uuid, uuid)) {
             return port;
         }
@@ -94,8 +96,9 @@ device_of(const char *name)
     if (netdev) {
         int ifindex = netdev_get_ifindex(netdev);
 
-        device = hash_string(netdev_get_type(netdev),
-                             ifindex > 0 ? ifindex : 0) | 1;
+        device =
+            hash_string(netdev_get_type(netdev), ifindex > 0 ? ifindex : 0) |
+            1;
         netdev_close(netdev);
     }
     return device;
@@ -113,9 +116,10 @@ put_extra(struct insp_port *insp, const char *key, const char *value)
     if (length < 0 || (size_t) length >= size) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
-        VLOG_WARN_RL(&rl, "interface %s: external_ids:%s left out, identity "
-                     "is longer than %d bytes", insp->name, key,
-                     INSP_EXTRA_SIZE - 1);
+        VLOG_WARN_RL(&rl,
+                     "interface %s: external_ids:%s left out, identity "
+                     "is longer than %d bytes",
+                     insp->name, key, INSP_EXTRA_SIZE - 1);
         insp->extra[used] = '\0';
         return;
     }
@@ -148,9 +152,9 @@ put_extras(struct insp_port *insp, const struct smap *external_ids,
 static bool
 is_access(const struct ovsrec_port *row)
 {
-    return row->n_tag && *row->tag > 0 && *row->tag < 4095
-           && (!row->vlan_mode || !strcmp(row->vlan_mode, "access")
-               || !strcmp(row->vlan_mode, "dot1q-tunnel"));
+    return row->n_tag && *row->tag > 0 && *row->tag < 4095 &&
+           (!row->vlan_mode || !strcmp(row->vlan_mode, "access") ||
+            !strcmp(row->vlan_mode, "dot1q-tunnel"));
 }
 
 /* The member of a bond that says who is behind it, and any other port's
@@ -202,9 +206,9 @@ describe(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
     put_extras(insp, ids, ports->identity_keys, "");
     put_extras(insp, ids, ports->rule_keys, ports->identity_keys);
 
-    if (vm_id || sset_contains(&ports->listed, name)
-        || sset_contains(&ports->listed, iface->name)
-        || (iface_id && sset_contains(&ports->listed, iface_id))) {
+    if (vm_id || sset_contains(&ports->listed, name) ||
+        sset_contains(&ports->listed, iface->name) ||
+        (iface_id && sset_contains(&ports->listed, iface_id))) {
         insp->role = INSP_PORT_VM;
     } else {
         insp->role = iface_id ? INSP_PORT_INFRASTRUCTURE : INSP_PORT_OTHER;
@@ -233,7 +237,7 @@ detach(struct ovsext_ports *ports, struct ovsext_port *port)
     ports->array[port->index] = ports->array[last];
     ports->owners[port->index] = ports->owners[last];
     ports->owners[port->index]->index = port->index;
-    VLOG_DBG("port id %"PRIu32" of %s ends", port->insp.id, port->insp.name);
+    VLOG_DBG("port id %" PRIu32 " of %s ends", port->insp.id, port->insp.name);
     port->insp.id = 0;
 }
 
@@ -255,7 +259,7 @@ attach(struct ovsext_ports *ports, struct ovsext_port *port)
     port->index = ports->n++;
     ports->array[port->index] = port->insp;
     ports->owners[port->index] = port;
-    VLOG_DBG("port id %"PRIu32" is %s on %s (%s)", port->insp.id,
+    VLOG_DBG("port id %" PRIu32 " is %s on %s (%s)", port->insp.id,
              port->insp.name, port->insp.bridge,
              insp_port_role_word(port->insp.role));
 }
@@ -282,10 +286,10 @@ same_members(const struct sset *members, const struct ovsrec_port *row)
 static unsigned int
 seqno_of(const struct ovsdb_idl_row *row)
 {
-    unsigned int inserted = ovsdb_idl_row_get_seqno(
-        row, OVSDB_IDL_CHANGE_INSERT);
-    unsigned int modified = ovsdb_idl_row_get_seqno(
-        row, OVSDB_IDL_CHANGE_MODIFY);
+    unsigned int inserted =
+        ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT);
+    unsigned int modified =
+        ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_MODIFY);
 
     return MAX(inserted, modified);
 }
@@ -378,7 +382,8 @@ static bool
 update_port(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
             const struct ovsrec_port *row, bool devices)
 {
-    const struct uuid *uuid = (row->n_interfaces > 1 ? &row->header_.uuid
+    const struct uuid *uuid =
+        (row->n_interfaces > 1 ? &row->header_.uuid
                                : &row->interfaces[0]->header_.uuid);
     unsigned int row_seqno = interfaces_seqno(row);
     unsigned int port_seqno = seqno_of(&row->header_);
@@ -393,10 +398,10 @@ update_port(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
         device = devices_of(row);
     } else {
         device = devices ? devices_of(row) : port->device;
-        same = (port->row_seqno == row_seqno && port->port_seqno == port_seqno
-                && port->generation == ports->generation
-                && port->device == device
-                && uuid_equals(&port->bridge_uuid, &bridge->header_.uuid));
+        same =
+            (port->row_seqno == row_seqno && port->port_seqno == port_seqno &&
+             port->generation == ports->generation && port->device == device &&
+             uuid_equals(&port->bridge_uuid, &bridge->header_.uuid));
         port->turn = ports->turn;
         if (same && port->rule_generation == ports->rule_generation) {
             return false;
@@ -409,9 +414,9 @@ update_port(struct ovsext_ports *ports, const struct ovsrec_bridge *bridge,
         return refresh(ports, port, &insp);
     }
     types = types_of(row);
-    if (!port->insp.id || memcmp(&insp, &port->insp, sizeof insp)
-        || (port->device && port->device != device) || port->types != types
-        || !same_members(&port->members, row)) {
+    if (!port->insp.id || memcmp(&insp, &port->insp, sizeof insp) ||
+        (port->device && port->device != device) || port->types != types ||
+        !same_members(&port->members, row)) {
         renew(ports, port, &insp, row);
         changed = true;
     }
@@ -450,8 +455,8 @@ ovsext_ports_update(struct ovsext_ports *ports, const struct ovsdb_idl *idl,
     size_t i;
 
     ports->turn++;
-    if (strcmp(ports->identity_keys, identity_keys)
-        || !sset_equals(&ports->listed, listed)) {
+    if (strcmp(ports->identity_keys, identity_keys) ||
+        !sset_equals(&ports->listed, listed)) {
         free(ports->identity_keys);
         ports->identity_keys = xstrdup(identity_keys);
         sset_destroy(&ports->listed);
@@ -464,25 +469,28 @@ ovsext_ports_update(struct ovsext_ports *ports, const struct ovsdb_idl *idl,
         ports->rule_generation++;
     }
 
-    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, idl)
+    {
         for (i = 0; i < bridge->n_ports; i++) {
             const struct ovsrec_port *row = bridge->ports[i];
 
             /* A patch port is no port of the datapath. */
-            if (row->n_interfaces
-                && strcmp(row->interfaces[0]->type, "patch")) {
+            if (row->n_interfaces &&
+                strcmp(row->interfaces[0]->type, "patch")) {
                 changed |= update_port(ports, bridge, row, devices);
             }
         }
     }
-    HMAP_FOR_EACH_SAFE (port, node, &ports->set) {
+    HMAP_FOR_EACH_SAFE(port, node, &ports->set)
+    {
         if (port->turn != ports->turn) {
             detach(ports, port);
             destroy_port(ports, port);
             changed = true;
         }
     }
-    HMAP_FOR_EACH_SAFE (id, node, &ports->bridges) {
+    HMAP_FOR_EACH_SAFE(id, node, &ports->bridges)
+    {
         if (!ovsrec_bridge_get_for_uuid(idl, &id->uuid)) {
             hmap_remove(&ports->bridges, &id->node);
             free(id);
@@ -522,15 +530,16 @@ ovsext_ports_note_baselines(struct ovsext_ports *ports)
         struct ovsext_port *port = ports->owners[i];
         const char *name;
 
-        if (port->has_baseline || port->insp.role != INSP_PORT_VM
-            || !port->device) {
+        if (port->has_baseline || port->insp.role != INSP_PORT_VM ||
+            !port->device) {
             continue;
         }
         if (!budget--) {
             return true;
         }
         port->baseline = 0;
-        SSET_FOR_EACH (name, &port->members) {
+        SSET_FOR_EACH(name, &port->members)
+        {
             add_counters(name, &port->baseline);
         }
         port->has_baseline = true;
@@ -546,9 +555,10 @@ describe_members(const struct ovsext_port *port,
 {
     const char *name;
 
-    detail->members = xcalloc(sset_count(&port->members),
-                              sizeof *detail->members);
-    SSET_FOR_EACH (name, &port->members) {
+    detail->members =
+        xcalloc(sset_count(&port->members), sizeof *detail->members);
+    SSET_FOR_EACH(name, &port->members)
+    {
         detail->members[detail->n_members++] = xstrdup(name);
     }
     detail->bridge_uuid = port->bridge_uuid;
@@ -620,7 +630,8 @@ ovsext_ports_clear(struct ovsext_ports *ports)
     struct ovsext_port *port;
 
     forget_list(ports);
-    HMAP_FOR_EACH_SAFE (port, node, &ports->set) {
+    HMAP_FOR_EACH_SAFE(port, node, &ports->set)
+    {
         destroy_port(ports, port);
     }
     ports->n = 0;
@@ -662,7 +673,8 @@ ovsext_ports_destroy(struct ovsext_ports *ports)
     struct bridge_id *bridge;
 
     ovsext_ports_clear(ports);
-    HMAP_FOR_EACH_POP (bridge, node, &ports->bridges) {
+    HMAP_FOR_EACH_POP(bridge, node, &ports->bridges)
+    {
         free(bridge);
     }
     hmap_destroy(&ports->set);

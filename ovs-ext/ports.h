@@ -33,13 +33,13 @@ struct ovsext_view_builder;
 
 /* An interface, or the members of a bond together. */
 struct ovsext_port {
-    struct hmap_node node;              /* In the set, by 'uuid'. */
-    struct uuid uuid;                   /* Of the Interface row; of the Port
-                                         * row if it is a bond. */
+    struct hmap_node node; /* In the set, by 'uuid'. */
+    struct uuid uuid;      /* Of the Interface row; of the Port
+                            * row if it is a bond. */
     struct insp_port insp;
-    struct sset members;                /* Names of its netdevs. */
+    struct sset members; /* Names of its netdevs. */
     struct uuid bridge_uuid;
-    size_t index;                       /* In the array for the engine. */
+    size_t index; /* In the array for the engine. */
 
     /* Bytes that its devices had carried when it got its id. */
     bool has_baseline;
@@ -50,18 +50,18 @@ struct ovsext_port {
     unsigned int port_seqno;
     unsigned int generation;
     unsigned int rule_generation;
-    uint32_t device;                    /* Of all members; 0: none. */
-    uint32_t types;                     /* What their rows say they are. */
-    unsigned int turn;                  /* Seen in this one. */
+    uint32_t device;   /* Of all members; 0: none. */
+    uint32_t types;    /* What their rows say they are. */
+    unsigned int turn; /* Seen in this one. */
 };
 
 /* What is not of the engine's concern. */
 struct ovsext_port_detail {
     struct uuid bridge_uuid;
-    char **members;                     /* Names of its netdevs. */
+    char **members; /* Names of its netdevs. */
     size_t n_members;
     bool has_device;
-    uint64_t baseline;                  /* As in struct ovsext_port. */
+    uint64_t baseline; /* As in struct ovsext_port. */
 };
 
 /* All ports as of one moment. */
@@ -73,22 +73,22 @@ struct ovsext_port_list {
 };
 
 struct ovsext_ports {
-    struct hmap set;                    /* struct ovsext_port. */
-    struct hmap bridges;                /* Ids by row. */
+    struct hmap set;     /* struct ovsext_port. */
+    struct hmap bridges; /* Ids by row. */
 
     /* The same for the engine, without gaps. */
     struct insp_port *array;
     struct ovsext_port **owners;
     size_t n, n_allocated;
-    bool has_baselines;                 /* All that need one. */
-    struct ovsext_port_list *list;      /* Made last; NULL: out of date. */
+    bool has_baselines;            /* All that need one. */
+    struct ovsext_port_list *list; /* Made last; NULL: out of date. */
 
     /* As of the last update(). */
     char *identity_keys;
     char *rule_keys;
     struct sset listed;
-    unsigned int generation;            /* Of these but 'rule_keys'... */
-    unsigned int rule_generation;       /* ... and of that. */
+    unsigned int generation;      /* Of these but 'rule_keys'... */
+    unsigned int rule_generation; /* ... and of that. */
     unsigned int turn;
     uint32_t last_port_id;
     uint32_t last_bridge_id;

@@ -22,7 +22,7 @@
 VLOG_DEFINE_THIS_MODULE(inspect_probe);
 
 #define NS_PER_MS UINT64_C(1000000)
-#define BUSY_MS 10
+#define BUSY_MS   10
 
 static long long int wake_at = LLONG_MAX;
 
@@ -47,12 +47,13 @@ look(const struct ovsext_probe_target *target,
     bool two_armed = ports[0] && ports[1] && strcmp(ports[0], ports[1]);
 
     *has_input = ports[0] && ovsext_datapaths_find(ports[0], input);
-    if (!*has_input
-        || (two_armed && !ovsext_datapaths_find(ports[1], &other))) {
+    if (!*has_input ||
+        (two_armed && !ovsext_datapaths_find(ports[1], &other))) {
         return INSP_FUNCTION_NO_PORT;
     }
     return (has_carrier(ports[0]) && (!two_armed || has_carrier(ports[1]))
-            ? INSP_FUNCTION_UP : INSP_FUNCTION_LINK_DOWN);
+                ? INSP_FUNCTION_UP
+                : INSP_FUNCTION_LINK_DOWN);
 }
 
 static void
@@ -67,7 +68,7 @@ output(const struct ovsext_datapath_port *port, const uint8_t *frame,
     pkt_metadata_init(&packet->md, ODPP_NONE);
     error = ovsext_datapaths_output(port, packet);
     if (error) {
-        VLOG_WARN_RL(&rl, "cannot send a probe to port %"PRIu32": %s",
+        VLOG_WARN_RL(&rl, "cannot send a probe to port %" PRIu32 ": %s",
                      odp_to_u32(port->number), ovs_strerror(error));
     }
     dp_packet_delete(packet);
@@ -90,8 +91,9 @@ probe(struct insp_engine *engine, uint32_t function,
         output(input, frame, size);
     }
     if (next_ns != UINT64_MAX) {
-        uint64_t ms = (next_ns > now_ns
-                       ? (next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 1);
+        uint64_t ms =
+            (next_ns > now_ns ? (next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS
+                              : 1);
 
         wake_at = MIN(wake_at, time_msec() + (long long int) ms);
     }

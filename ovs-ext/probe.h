@@ -33,8 +33,8 @@ struct ovsext_probe_target {
 /* Tells the engine of ports and links, and outputs the probes that are due.
  * Call it as soon as a target has changed, and when ovsext_probe_wait() has
  * woken. */
-void ovsext_probe_run(struct insp_engine *,
-                      const struct ovsext_probe_target *, size_t n);
+void ovsext_probe_run(struct insp_engine *, const struct ovsext_probe_target *,
+                      size_t n);
 
 /* Wakes poll_block() when it is to run again. */
 void ovsext_probe_wait(void);

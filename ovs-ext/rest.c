@@ -92,7 +92,8 @@ survey_attributes(struct survey *survey, const struct nlattr *nested,
     const struct nlattr *a;
     size_t left;
 
-    NL_NESTED_FOR_EACH (a, left, nested) {
+    NL_NESTED_FOR_EACH(a, left, nested)
+    {
         if (nl_attr_type(a) < 32 && types & 1u << nl_attr_type(a)) {
             survey_nested(survey, a, depth);
         }
@@ -112,10 +113,11 @@ survey_inspect(struct survey *survey, const struct nlattr *inspect, int depth)
     if (reset) {
         survey->uses += ovsext_port_use(reset->port);
     }
-    NL_NESTED_FOR_EACH (a, left, inspect) {
+    NL_NESTED_FOR_EACH(a, left, inspect)
+    {
         if (nl_attr_type(a) == OVSEXT_ATTR_REDIRECT) {
-            survey_attributes(survey, a,
-                              1u << OVSEXT_REDIRECT_ATTR_ACTIONS, depth);
+            survey_attributes(survey, a, 1u << OVSEXT_REDIRECT_ATTR_ACTIONS,
+                              depth);
         }
     }
 }
@@ -143,9 +145,7 @@ survey_action(struct survey *survey, const struct nlattr *a, int depth)
         survey->has_metadata = true;
         break;
 
-    case OVS_ACTION_ATTR_CLONE:
-        survey_nested(survey, a, depth);
-        break;
+    case OVS_ACTION_ATTR_CLONE: survey_nested(survey, a, depth); break;
 
     case OVS_ACTION_ATTR_SAMPLE:
         survey_attributes(survey, a, 1u << OVS_SAMPLE_ATTR_ACTIONS, depth);
@@ -154,13 +154,12 @@ survey_action(struct survey *survey, const struct nlattr *a, int depth)
     case OVS_ACTION_ATTR_CHECK_PKT_LEN:
         survey_attributes(
             survey, a,
-            1u << OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER
-            | 1u << OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL, depth);
+            1u << OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER |
+                1u << OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL,
+            depth);
         break;
 
-    case OVS_ACTION_ATTR_INSPECT:
-        survey_inspect(survey, a, depth);
-        break;
+    case OVS_ACTION_ATTR_INSPECT: survey_inspect(survey, a, depth); break;
 
     case OVS_ACTION_ATTR_CT:
         survey->has_ct = true;
@@ -179,10 +178,7 @@ survey_action(struct survey *survey, const struct nlattr *a, int depth)
     case OVS_ACTION_ATTR_POP_NSH:
     case OVS_ACTION_ATTR_TRUNC:
     case OVS_ACTION_ATTR_METER:
-    case OVS_ACTION_ATTR_DROP:
-        break;
-
-    OVSEXT_CASE_NEWER_ACTIONS
+    case OVS_ACTION_ATTR_DROP: break; OVSEXT_CASE_NEWER_ACTIONS
     case OVS_ACTION_ATTR_UNSPEC:
     case OVS_ACTION_ATTR_USERSPACE:
     case OVS_ACTION_ATTR_SET:
@@ -192,9 +188,7 @@ survey_action(struct survey *survey, const struct nlattr *a, int depth)
     case OVS_ACTION_ATTR_LB_OUTPUT:
     case OVS_ACTION_ATTR_CT_CLEAR:
     case __OVS_ACTION_ATTR_MAX:
-    default:
-        survey->has_metadata = true;
-        break;
+    default: survey->has_metadata = true; break;
     }
 }
 
@@ -209,7 +203,8 @@ survey_list(struct survey *survey, const struct nlattr *actions, size_t size,
         survey->too_deep = true;
         return;
     }
-    NL_ATTR_FOR_EACH (a, left, actions, size) {
+    NL_ATTR_FOR_EACH(a, left, actions, size)
+    {
         survey_action(survey, a, depth);
     }
 }
@@ -277,10 +272,8 @@ ovsext_rest_make(struct ovsext_rest *rest, const struct dp_packet *packet,
 
     header.uses = survey.uses;
     if (survey.has_metadata) {
-        header.flags = (HAS_METADATA
-                        | (md->ct_state ? HAS_TRACKED : 0)
-                        | (flow_tnl_dst_is_set(&md->tunnel)
-                           ? HAS_TUNNEL : 0));
+        header.flags = (HAS_METADATA | (md->ct_state ? HAS_TRACKED : 0) |
+                        (flow_tnl_dst_is_set(&md->tunnel) ? HAS_TUNNEL : 0));
     }
     put(rest, &header, sizeof header);
     if (survey.has_metadata) {
@@ -304,10 +297,10 @@ ovsext_rest_same(const struct dp_packet *a, const struct dp_packet *b)
 static size_t
 prefix_size(const struct header *header)
 {
-    return (sizeof *header
-            + (header->flags & HAS_METADATA ? sizeof(struct metadata) : 0)
-            + (header->flags & HAS_TRACKED ? sizeof(struct tracked) : 0)
-            + (header->flags & HAS_TUNNEL ? TUNNEL_SIZE : 0));
+    return (sizeof *header +
+            (header->flags & HAS_METADATA ? sizeof(struct metadata) : 0) +
+            (header->flags & HAS_TRACKED ? sizeof(struct tracked) : 0) +
+            (header->flags & HAS_TUNNEL ? TUNNEL_SIZE : 0));
 }
 
 const struct nlattr *
@@ -372,8 +365,7 @@ ovsext_rest_restore(const void *bytes, struct dp_packet *packet)
         p += sizeof(struct tracked);
     }
     if (header->flags & HAS_TUNNEL) {
-        memset(&md->tunnel.metadata, 0,
-               offsetof(struct tun_metadata, opts));
+        memset(&md->tunnel.metadata, 0, offsetof(struct tun_metadata, opts));
         memcpy(&md->tunnel, p, TUNNEL_SIZE);
     }
 }

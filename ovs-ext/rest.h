@@ -36,9 +36,9 @@ struct dp_packet;
 struct nlattr;
 
 struct ovsext_rest {
-    bool has_metadata;          /* Packets of one batch may differ in it. */
-    bool has_ct;                /* Tracks connections. */
-    size_t size;                /* > INSP_REST_MAX: it was not made. */
+    bool has_metadata; /* Packets of one batch may differ in it. */
+    bool has_ct;       /* Tracks connections. */
+    size_t size;       /* > INSP_REST_MAX: it was not made. */
     uint64_t bytes[INSP_REST_MAX / sizeof(uint64_t)];
 };
 

@@ -59,8 +59,8 @@ parse_function(struct ovsext_function_row *function,
                                &faults, &warnings);
     ovsext_settings_destroy(&settings);
     function->config.base.id = id;
-    function->config.base.one_armed = !strcmp(function->config.input_port,
-                                              function->config.output_port);
+    function->config.base.one_armed =
+        !strcmp(function->config.input_port, function->config.output_port);
     ovsext_row_parsed(&function->row, &faults, &warnings);
 }
 
@@ -82,19 +82,21 @@ ovsext_functions_read(struct ovsext_functions *functions,
     struct ovsext_row *row;
 
     functions->turn++;
-    OVSREC_INSPECT_FUNCTION_FOR_EACH (idl_row, idl) {
-        if (ovsext_row_meet(&functions->rows, &idl_row->header_,
-                            idl_row->name, functions->turn, create_function,
-                            functions, &row)) {
+    OVSREC_INSPECT_FUNCTION_FOR_EACH(idl_row, idl)
+    {
+        if (ovsext_row_meet(&functions->rows, &idl_row->header_, idl_row->name,
+                            functions->turn, create_function, functions,
+                            &row)) {
             parse_function(CONTAINER_OF(row, struct ovsext_function_row, row),
                            &idl_row->header_);
         }
     }
     free(functions->sorted);
-    functions->sorted = xcalloc(hmap_count(&functions->rows),
-                                sizeof *functions->sorted);
+    functions->sorted =
+        xcalloc(hmap_count(&functions->rows), sizeof *functions->sorted);
     functions->n = 0;
-    HMAP_FOR_EACH_SAFE (function, row.node, &functions->rows) {
+    HMAP_FOR_EACH_SAFE(function, row.node, &functions->rows)
+    {
         if (function->row.turn != functions->turn) {
             destroy_function(functions, function);
         } else {
@@ -149,7 +151,8 @@ find_inspectors(struct ovsext_functions *functions,
             if (!function->inspector) {
                 function->inspector = inspector;
             } else {
-                insp_fault(&function->warnings, "it serves inspector '%s', "
+                insp_fault(&function->warnings,
+                           "it serves inspector '%s', "
                            "and no other: not '%s'",
                            function->inspector->name, inspector->name);
             }
@@ -160,8 +163,8 @@ find_inspectors(struct ovsext_functions *functions,
 static bool
 has_port(const struct ovsext_function_row *function, const char *name)
 {
-    return !strcmp(function->config.input_port, name)
-           || !strcmp(function->config.output_port, name);
+    return !strcmp(function->config.input_port, name) ||
+           !strcmp(function->config.output_port, name);
 }
 
 /* What one function and one that is in force both want. */
@@ -172,8 +175,8 @@ check_against(struct ovsext_function_row *function,
     const struct insp_config_function *config = &function->config;
     struct insp_faults *faults = &function->faults;
 
-    if (function->inspector == other->inspector
-        && config->base.slot == other->config.base.slot) {
+    if (function->inspector == other->inspector &&
+        config->base.slot == other->config.base.slot) {
         insp_fault(faults, "slot %u has function '%s' already",
                    config->base.slot, other->row.name);
     }
@@ -192,9 +195,11 @@ check_vm_port(struct ovsext_function_row *function, const char *name,
               const struct ovsext_port_list *ports)
 {
     if (ovsext_is_vm_port(ports, name)) {
-        insp_fault(&function->faults, "port '%s' is a VM port; a function's "
+        insp_fault(&function->faults,
+                   "port '%s' is a VM port; a function's "
                    "port has neither vm-uuid nor vm-id, and no inspector "
-                   "lists it in 'ports'", name);
+                   "lists it in 'ports'",
+                   name);
     }
 }
 
@@ -223,10 +228,10 @@ decide(struct ovsext_functions *functions, size_t i,
 static void
 tell(struct ovsext_function_row *function)
 {
-    const char *state = (function->faults.n ? "error"
+    const char *state = (function->faults.n          ? "error"
                          : !function->config.enabled ? "disabled"
-                         : !function->inspector ? "unused"
-                         : "active");
+                         : !function->inspector      ? "unused"
+                                                     : "active");
 
     ovsext_row_status_set(
         &function->row, "Inspect_Function", state,
@@ -284,7 +289,8 @@ ovsext_functions_destroy(struct ovsext_functions *functions)
 {
     struct ovsext_function_row *function;
 
-    HMAP_FOR_EACH_SAFE (function, row.node, &functions->rows) {
+    HMAP_FOR_EACH_SAFE(function, row.node, &functions->rows)
+    {
         destroy_function(functions, function);
     }
     hmap_destroy(&functions->rows);

@@ -25,15 +25,15 @@ struct ovsext_function_row {
     struct insp_config_function config; /* base.id is kept over parsing. */
 
     /* As decided last. */
-    const struct ovsext_inspector *inspector;   /* In the rows at hand. */
-    struct insp_faults faults;          /* Those of the row included. */
+    const struct ovsext_inspector *inspector; /* In the rows at hand. */
+    struct insp_faults faults;                /* Those of the row included. */
     struct insp_faults warnings;
     bool in_force;
 };
 
 struct ovsext_functions {
-    struct hmap rows;                   /* struct ovsext_function_row. */
-    struct ovsext_function_row **sorted;    /* By name. */
+    struct hmap rows;                    /* struct ovsext_function_row. */
+    struct ovsext_function_row **sorted; /* By name. */
     size_t n;
     uint32_t last_id;
     unsigned int turn;

@@ -77,9 +77,8 @@ read_inspector(const struct ovsrec_inspector *row,
     insp_faults_init(&inspector->bridge_faults);
     insp_faults_init(&inspector->policy_faults);
     ovsext_settings_read(&settings, &row->header_);
-    insp_config_inspector_parse(settings.array, settings.n,
-                                &inspector->config, &inspector->faults,
-                                &inspector->warnings);
+    insp_config_inspector_parse(settings.array, settings.n, &inspector->config,
+                                &inspector->faults, &inspector->warnings);
     ovsext_settings_destroy(&settings);
 }
 
@@ -89,18 +88,21 @@ read_inspectors(struct ovsext_rows *rows, const struct ovsdb_idl *idl)
     const struct ovsrec_inspector *row;
     size_t n = 0;
 
-    OVSREC_INSPECTOR_FOR_EACH (row, idl) {
+    OVSREC_INSPECTOR_FOR_EACH(row, idl)
+    {
         n++;
     }
     rows->inspectors = xcalloc(n, sizeof *rows->inspectors);
-    OVSREC_INSPECTOR_FOR_EACH (row, idl) {
+    OVSREC_INSPECTOR_FOR_EACH(row, idl)
+    {
         read_inspector(row, &rows->inspectors[rows->n_inspectors++]);
     }
     qsort(rows->inspectors, n, sizeof *rows->inspectors, compare_inspectors);
     for (size_t i = INSP_MAX_INSPECTORS; i < n; i++) {
-        insp_fault(&rows->inspectors[i].faults, "there are %"PRIuSIZE
-                   " inspectors; the first %d by name are in force", n,
-                   INSP_MAX_INSPECTORS);
+        insp_fault(&rows->inspectors[i].faults,
+                   "there are %" PRIuSIZE
+                   " inspectors; the first %d by name are in force",
+                   n, INSP_MAX_INSPECTORS);
     }
 }
 
@@ -117,13 +119,13 @@ add_ssl_defaults(struct ovsext_settings *settings,
     bool own_ca = ovsext_settings_have(settings, "ca_cert");
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
-        if (defaults[i][1][0]
-            && !ovsext_settings_have(settings, defaults[i][0])) {
+        if (defaults[i][1][0] &&
+            !ovsext_settings_have(settings, defaults[i][0])) {
             ovsext_settings_add(settings, defaults[i][0], defaults[i][1]);
         }
     }
-    if (ssl->bootstrap_ca_cert && !own_ca
-        && !ovsext_settings_have(settings, "bootstrap_ca_cert")) {
+    if (ssl->bootstrap_ca_cert && !own_ca &&
+        !ovsext_settings_have(settings, "bootstrap_ca_cert")) {
         ovsext_settings_add(settings, "bootstrap_ca_cert", "true");
     }
 }
@@ -155,18 +157,21 @@ read_uplinks(struct ovsext_rows *rows, const struct ovsdb_idl *idl)
     const struct ovsrec_inspect_uplink *row;
     size_t n = 0;
 
-    OVSREC_INSPECT_UPLINK_FOR_EACH (row, idl) {
+    OVSREC_INSPECT_UPLINK_FOR_EACH(row, idl)
+    {
         n++;
     }
     rows->uplinks = xcalloc(n, sizeof *rows->uplinks);
-    OVSREC_INSPECT_UPLINK_FOR_EACH (row, idl) {
+    OVSREC_INSPECT_UPLINK_FOR_EACH(row, idl)
+    {
         read_uplink(row, ovs, &rows->uplinks[rows->n_uplinks++]);
     }
     qsort(rows->uplinks, n, sizeof *rows->uplinks, compare_uplinks);
     for (size_t i = INSP_MAX_UPLINKS; i < n; i++) {
-        insp_fault(&rows->uplinks[i].faults, "there are %"PRIuSIZE
-                   " uplinks; the first %d by name are in force", n,
-                   INSP_MAX_UPLINKS);
+        insp_fault(&rows->uplinks[i].faults,
+                   "there are %" PRIuSIZE
+                   " uplinks; the first %d by name are in force",
+                   n, INSP_MAX_UPLINKS);
     }
 }
 
@@ -209,10 +214,8 @@ bridge_fault(const struct ovsrec_bridge *bridge)
         return NULL;
     }
     switch (is_userspace(type)) {
-    case true:
-        return NULL;
-    case false:
-        return kernel;
+    case true: return NULL;
+    case false: return kernel;
     default:
         /* Where the kernel has no such module there is nothing to open. */
         return strcmp(type, "system") ? "its datapath cannot be opened (yet?)"
@@ -238,22 +241,21 @@ read_bridge(struct ovsext_rows *rows, const struct ovsrec_bridge *row,
     bridge->uuid = row->header_.uuid;
     bridge->name = xstrdup(row->name);
     bridge->fault = bridge_fault(row);
-    bridge->inspectors = xcalloc(row->n_inspectors,
-                                 sizeof *bridge->inspectors);
+    bridge->inspectors =
+        xcalloc(row->n_inspectors, sizeof *bridge->inspectors);
     for (size_t i = 0; i < row->n_inspectors; i++) {
         struct ovsext_inspector *inspector;
 
-        inspector = inspector_by_uuid(rows,
-                                      &row->inspectors[i]->header_.uuid);
+        inspector = inspector_by_uuid(rows, &row->inspectors[i]->header_.uuid);
         if (!inspector) {
             continue;
         }
-        bridge->inspectors[bridge->n_inspectors++] = (inspector
-                                                      - rows->inspectors);
+        bridge->inspectors[bridge->n_inspectors++] =
+            (inspector - rows->inspectors);
         inspector->referenced = true;
         if (bridge->fault) {
-            insp_fault(&inspector->bridge_faults, "bridge '%s': %s",
-                       row->name, bridge->fault);
+            insp_fault(&inspector->bridge_faults, "bridge '%s': %s", row->name,
+                       bridge->fault);
         } else {
             add_bridge_name(inspector, row->name);
         }
@@ -268,7 +270,8 @@ read_bridges(struct ovsext_rows *rows, const struct ovsdb_idl *idl)
     const struct ovsrec_bridge *row;
     const struct shash_node **nodes;
 
-    OVSREC_BRIDGE_FOR_EACH (row, idl) {
+    OVSREC_BRIDGE_FOR_EACH(row, idl)
+    {
         shash_add(&by_name, row->name, row);
     }
     nodes = shash_sort(&by_name);
@@ -302,7 +305,8 @@ connect_uplinks(struct ovsext_rows *rows, const struct ovsdb_idl *idl)
 {
     const struct ovsrec_inspector *row;
 
-    OVSREC_INSPECTOR_FOR_EACH (row, idl) {
+    OVSREC_INSPECTOR_FOR_EACH(row, idl)
+    {
         struct ovsext_inspector *inspector;
 
         inspector = inspector_by_uuid(rows, &row->header_.uuid);
@@ -316,8 +320,8 @@ connect_uplinks(struct ovsext_rows *rows, const struct ovsdb_idl *idl)
             if (uplink) {
                 struct insp_uplink_config *config = &uplink->config.base;
 
-                config->inspectors[config->n_inspectors++]
-                    = inspector->config.base.id;
+                config->inspectors[config->n_inspectors++] =
+                    inspector->config.base.id;
             }
         }
     }
@@ -342,8 +346,8 @@ ovsext_inspector_is_callable(const struct ovsext_rows *rows, size_t i)
 {
     const struct ovsext_inspector *inspector = &rows->inspectors[i];
 
-    return i < INSP_MAX_INSPECTORS && inspector->n_bridges
-           && inspector->config.base.id && inspector->config.base.name[0];
+    return i < INSP_MAX_INSPECTORS && inspector->n_bridges &&
+           inspector->config.base.id && inspector->config.base.name[0];
 }
 
 char *
@@ -374,7 +378,8 @@ ovsext_listed_ports(const struct ovsdb_idl *idl, struct sset *listed)
     const struct ovsrec_inspector *row;
 
     sset_init(listed);
-    OVSREC_INSPECTOR_FOR_EACH (row, idl) {
+    OVSREC_INSPECTOR_FOR_EACH(row, idl)
+    {
         for (size_t i = 0; i < row->n_ports; i++) {
             sset_add(listed, row->ports[i]);
         }
@@ -404,7 +409,8 @@ ovsext_check_listed_ports(struct ovsext_rows *rows,
     struct sset known = SSET_INITIALIZER(&known);
     const struct ovsrec_inspector *row;
 
-    OVSREC_INSPECTOR_FOR_EACH (row, idl) {
+    OVSREC_INSPECTOR_FOR_EACH(row, idl)
+    {
         struct ovsext_inspector *inspector;
 
         inspector = inspector_by_uuid(rows, &row->header_.uuid);
@@ -413,7 +419,8 @@ ovsext_check_listed_ports(struct ovsext_rows *rows,
         }
         for (size_t i = 0; inspector && i < row->n_ports; i++) {
             if (!sset_contains(&known, row->ports[i])) {
-                insp_fault(&inspector->warnings, "ports '%.80s': neither an "
+                insp_fault(&inspector->warnings,
+                           "ports '%.80s': neither an "
                            "interface's name nor an iface-id",
                            row->ports[i]);
             }
@@ -432,8 +439,7 @@ log_faults(const char *table, const char *name, const struct insp_faults *old,
 }
 
 void
-ovsext_log_faults(const struct ovsext_rows *old,
-                  const struct ovsext_rows *new)
+ovsext_log_faults(const struct ovsext_rows *old, const struct ovsext_rows *new)
 {
     for (size_t i = 0; i < new->n_inspectors; i++) {
         const struct ovsext_inspector *now = &new->inspectors[i];

@@ -34,9 +34,9 @@ VLOG_DEFINE_THIS_MODULE(inspect_policy);
 
 /* All that goes into the policy of one inspector. */
 struct parts {
-    struct ovsext_rule **rules;         /* Sorted by number. */
+    struct ovsext_rule **rules; /* Sorted by number. */
     size_t n_rules;
-    struct ovsext_set **sets;           /* Sorted by stamp. */
+    struct ovsext_set **sets; /* Sorted by stamp. */
     size_t n_sets;
 };
 
@@ -62,8 +62,8 @@ find_policy(const struct ovsext_policies *policies, const struct uuid *uuid)
 {
     struct ovsext_policy *policy;
 
-    HMAP_FOR_EACH_WITH_HASH (policy, node, uuid_hash(uuid),
-                             &policies->by_uuid) {
+    HMAP_FOR_EACH_WITH_HASH(policy, node, uuid_hash(uuid), &policies->by_uuid)
+    {
         if (uuid_equals(&policy->uuid, uuid)) {
             return policy;
         }
@@ -106,7 +106,8 @@ compare_sets(const void *a_, const void *b_)
     const struct ovsext_set *const *b = b_;
 
     return a[0]->row.stamp < b[0]->row.stamp
-           ? -1 : a[0]->row.stamp > b[0]->row.stamp;
+               ? -1
+               : a[0]->row.stamp > b[0]->row.stamp;
 }
 
 static void
@@ -144,14 +145,16 @@ gather_parts(const struct ovsext_policies *policies,
     }
     qsort(parts->rules, parts->n_rules, sizeof *parts->rules, compare_rules);
     if (inspector->n_bad_rules) {
-        insp_fault(&inspector->warnings, "rules: %u of %"PRIuSIZE" in error; "
+        insp_fault(&inspector->warnings,
+                   "rules: %u of %" PRIuSIZE " in error; "
                    "see status:error of table Inspect_Rule",
                    inspector->n_bad_rules, idl_row->n_rules);
     }
 
     parts->sets = xcalloc(hmapx_count(&sets), sizeof *parts->sets);
     parts->n_sets = 0;
-    HMAPX_FOR_EACH (node, &sets) {
+    HMAPX_FOR_EACH(node, &sets)
+    {
         parts->sets[parts->n_sets++] = node->data;
     }
     qsort(parts->sets, parts->n_sets, sizeof *parts->sets, compare_sets);
@@ -172,8 +175,8 @@ is_claimed(const struct ovsext_policies *policies, const char *port)
     for (size_t i = 0; i < policies->functions.n; i++) {
         const struct ovsext_function_row *row = policies->functions.sorted[i];
 
-        if (row->in_force && (!strcmp(row->config.input_port, port)
-                              || !strcmp(row->config.output_port, port))) {
+        if (row->in_force && (!strcmp(row->config.input_port, port) ||
+                              !strcmp(row->config.output_port, port))) {
             return true;
         }
     }
@@ -211,8 +214,8 @@ is_as_before(const struct ovsext_policy *old, const struct ovsext_policy *new,
 {
     for (size_t j = 0; j < old->n_functions; j++) {
         if (old->functions[j].id == new->functions[i].id) {
-            return !strcmp(old->ports[j][0], new->ports[i][0])
-                   && !strcmp(old->ports[j][1], new->ports[i][1]);
+            return !strcmp(old->ports[j][0], new->ports[i][0]) &&
+                   !strcmp(old->ports[j][1], new->ports[i][1]);
         }
     }
     return false;
@@ -233,14 +236,14 @@ add_leaving(const struct ovsext_policies *policies,
         until = time_msec() + config.flight_timeout_ms;
     }
     config.slot = INSP_SLOT_LEAVING;
-    if (policy->n_functions < INSP_MAX_FUNCTIONS && time_msec() < until
-        && !has_function(policy, config.id)) {
+    if (policy->n_functions < INSP_MAX_FUNCTIONS && time_msec() < until &&
+        !has_function(policy, config.id)) {
         const char *input = old->ports[i][0];
         const char *output = old->ports[i][1];
 
-        if (!is_claimed(policies, input) && !is_claimed(policies, output)
-            && !ovsext_is_vm_port(ports, input)
-            && !ovsext_is_vm_port(ports, output)) {
+        if (!is_claimed(policies, input) && !is_claimed(policies, output) &&
+            !ovsext_is_vm_port(ports, input) &&
+            !ovsext_is_vm_port(ports, output)) {
             add_function(policy, &config, input, output, until);
         }
     }
@@ -279,10 +282,10 @@ update_functions(struct ovsext_policies *policies,
     for (size_t i = 0; i < old->n_functions; i++) {
         add_leaving(policies, ports, old, i, policy);
     }
-    changed = old->n_functions != policy->n_functions
-              || memcmp(old->functions, policy->functions,
-                        sizeof policy->functions)
-              || memcmp(old->ports, policy->ports, sizeof policy->ports);
+    changed =
+        old->n_functions != policy->n_functions ||
+        memcmp(old->functions, policy->functions, sizeof policy->functions) ||
+        memcmp(old->ports, policy->ports, sizeof policy->ports);
     free(old);
     return changed;
 }
@@ -355,8 +358,8 @@ set_in_force(struct ovsext_row *row, uint32_t version)
 }
 
 static void
-replace_binding(struct ovsext_policies *policies,
-                struct ovsext_policy *policy, struct insp_binding *binding)
+replace_binding(struct ovsext_policies *policies, struct ovsext_policy *policy,
+                struct insp_binding *binding)
 {
     insp_binding_unref(policy->binding);
     policy->binding = binding;
@@ -369,10 +372,13 @@ note_failure(struct ovsext_policies *policies,
 {
     if (error == ENOMEM) {
         policies->retry = true;
-        insp_fault(&inspector->policy_faults, "no memory for %"PRIuSIZE" "
-                   "rules; the last ones stay in force", n_rules);
+        insp_fault(&inspector->policy_faults,
+                   "no memory for %" PRIuSIZE " "
+                   "rules; the last ones stay in force",
+                   n_rules);
     } else {
-        insp_fault(&inspector->policy_faults, "%"PRIuSIZE" rules: an "
+        insp_fault(&inspector->policy_faults,
+                   "%" PRIuSIZE " rules: an "
                    "inspector takes %d; the last ones stay in force",
                    n_rules, INSP_POLICY_MAX);
     }
@@ -402,7 +408,7 @@ renew(struct ovsext_policies *policies, struct ovsext_inspector *inspector,
     for (size_t i = 0; i < parts->n_sets; i++) {
         set_in_force(&parts->sets[i]->row, version);
     }
-    VLOG_DBG("froze %"PRIuSIZE" rules in %"PRIu64" us", parts->n_rules,
+    VLOG_DBG("froze %" PRIuSIZE " rules in %" PRIu64 " us", parts->n_rules,
              (ovsext_monotonic_ns() - began_ns) / 1000);
 }
 
@@ -424,7 +430,7 @@ rebind(struct ovsext_policies *policies, struct ovsext_inspector *inspector,
         return;
     }
     replace_binding(policies, policy, binding);
-    VLOG_DBG("bound %u rules to %"PRIuSIZE" ports in %"PRIu64" us",
+    VLOG_DBG("bound %u rules to %" PRIuSIZE " ports in %" PRIu64 " us",
              policy->n_rules, ports->n,
              (ovsext_monotonic_ns() - began_ns) / 1000);
 }
@@ -452,8 +458,8 @@ check_redirects(const struct ovsext_inspector *inspector,
     for (size_t i = 0; i < parts->n_rules; i++) {
         struct ovsext_rule *rule = parts->rules[i];
 
-        if (rule->config.base.action == INSP_ACTION_REDIRECT
-            && !(slots & (1u << rule->config.base.slot))) {
+        if (rule->config.base.action == INSP_ACTION_REDIRECT &&
+            !(slots & (1u << rule->config.base.slot))) {
             char *text = xasprintf("slot %u of inspector '%s' has no "
                                    "function in force: it passes on",
                                    rule->config.base.slot, inspector->name);
@@ -482,8 +488,8 @@ update_policy(struct ovsext_policies *policies,
                     uuid_hash(&policy->uuid));
     }
     policy->turn = policies->turn;
-    policies->changed |= update_functions(policies, inspector, rows->ports,
-                                          policy);
+    policies->changed |=
+        update_functions(policies, inspector, rows->ports, policy);
     gather_parts(policies, idl_row, inspector, &parts);
     check_redirects(inspector, &parts, policy);
 
@@ -491,8 +497,8 @@ update_policy(struct ovsext_policies *policies,
     describe(&parts, policy, &what);
     if (!parts.n_rules && !policy->n_functions) {
         forget_version(policies, policy);
-    } else if (!policy->binding || what.size != policy->made_of_size
-               || memcmp(what.data, policy->made_of, what.size)) {
+    } else if (!policy->binding || what.size != policy->made_of_size ||
+               memcmp(what.data, policy->made_of, what.size)) {
         renew(policies, inspector, &parts, rows->ports, policy);
     } else if (ports_changed) {
         rebind(policies, inspector, rows->ports, policy);
@@ -513,10 +519,11 @@ update_policy(struct ovsext_policies *policies,
 static const char *
 state_of(const struct ovsext_row *row, bool faults, bool enabled)
 {
-    return (faults ? "error" : !enabled ? "disabled"
-            : !row->used ? "unused"
+    return (faults                                             ? "error"
+            : !enabled                                         ? "disabled"
+            : !row->used                                       ? "unused"
             : row->version && row->version_stamp == row->stamp ? "active"
-            : "error");
+                                                               : "error");
 }
 
 static void
@@ -524,8 +531,8 @@ tell(struct ovsext_row *row, const char *table, const char *link_faults,
      const char *link_warnings, bool enabled)
 {
     const char *state = state_of(row, row->faults || link_faults, enabled);
-    char *error = ovsext_join_faults(row->faults,
-                                     nullable_xstrdup(link_faults));
+    char *error =
+        ovsext_join_faults(row->faults, nullable_xstrdup(link_faults));
 
     if (strcmp(state, "active")) {
         row->version = 0;
@@ -594,7 +601,8 @@ ovsext_policies_update(struct ovsext_policies *policies,
             update_policy(policies, idl_row, inspector, rows, ports_changed);
         }
     }
-    HMAP_FOR_EACH_SAFE (policy, node, &policies->by_uuid) {
+    HMAP_FOR_EACH_SAFE(policy, node, &policies->by_uuid)
+    {
         if (policy->turn != policies->turn) {
             destroy_policy(policies, policy);
             policies->changed = true;
@@ -623,14 +631,14 @@ ovsext_policies_in_force(struct ovsext_policies *policies,
 {
     for (size_t i = 0; i < rows->n_inspectors; i++) {
         const struct ovsext_inspector *inspector = &rows->inspectors[i];
-        struct ovsext_policy *policy = find_policy(policies,
-                                                   &inspector->uuid);
+        struct ovsext_policy *policy = find_policy(policies, &inspector->uuid);
 
         if (policy && policy->told_version != policy->version) {
             policy->told_version = policy->version;
-            VLOG_INFO("inspector %s: policy version %"PRIu32" in force: "
-                      "%u rules, %u functions", inspector->name,
-                      policy->version, policy->n_rules, policy->n_in_force);
+            VLOG_INFO("inspector %s: policy version %" PRIu32 " in force: "
+                      "%u rules, %u functions",
+                      inspector->name, policy->version, policy->n_rules,
+                      policy->n_in_force);
         }
     }
 }
@@ -640,7 +648,8 @@ ovsext_policies_destroy(struct ovsext_policies *policies)
 {
     struct ovsext_policy *policy;
 
-    HMAP_FOR_EACH_SAFE (policy, node, &policies->by_uuid) {
+    HMAP_FOR_EACH_SAFE(policy, node, &policies->by_uuid)
+    {
         destroy_policy(policies, policy);
     }
     hmap_destroy(&policies->by_uuid);

@@ -28,20 +28,20 @@
 
 /* Of one inspector. */
 struct ovsext_policy {
-    struct hmap_node node;              /* By 'uuid' of its row. */
+    struct hmap_node node; /* By 'uuid' of its row. */
     struct uuid uuid;
     unsigned int turn;
 
-    struct insp_binding *binding;       /* NULL: neither rule nor function. */
-    uint32_t version;                   /* 0: the same. */
-    uint32_t told_version;              /* That the log has told of. */
-    unsigned int n_rules;               /* In this version. */
-    unsigned int n_in_force;            /* Functions that are not leaving. */
+    struct insp_binding *binding; /* NULL: neither rule nor function. */
+    uint32_t version;             /* 0: the same. */
+    uint32_t told_version;        /* That the log has told of. */
+    unsigned int n_rules;         /* In this version. */
+    unsigned int n_in_force;      /* Functions that are not leaving. */
 
     /* Those in force first, then those that leave. */
     struct insp_function_config functions[INSP_MAX_FUNCTIONS];
     char ports[INSP_MAX_FUNCTIONS][2][INSP_NAME_SIZE];
-    long long int until[INSP_MAX_FUNCTIONS];    /* That it is leaving. */
+    long long int until[INSP_MAX_FUNCTIONS]; /* That it is leaving. */
     size_t n_functions;
 
     /* What the version was made of, to see whether it is another one. */
@@ -52,14 +52,14 @@ struct ovsext_policy {
 struct ovsext_policies {
     struct ovsext_rules rules;
     struct ovsext_functions functions;
-    struct hmap by_uuid;                /* struct ovsext_policy. */
+    struct hmap by_uuid; /* struct ovsext_policy. */
     uint32_t last_version;
     unsigned int turn;
 
     /* Of the last update(). */
-    bool changed;                       /* The engine must be told. */
-    bool function_came;                 /* Or has other ports. */
-    bool retry;                         /* Memory was out. */
+    bool changed;       /* The engine must be told. */
+    bool function_came; /* Or has other ports. */
+    bool retry;         /* Memory was out. */
 };
 
 void ovsext_policies_init(struct ovsext_policies *);
@@ -70,13 +70,12 @@ void ovsext_policies_read(struct ovsext_policies *, const struct ovsdb_idl *);
 /* Makes the policies of the inspectors of 'rows', whose ports are the ones
  * that will be in force with them.  'ports_changed': others than the last
  * time. */
-void ovsext_policies_update(struct ovsext_policies *,
-                            const struct ovsdb_idl *, bool ports_changed,
-                            struct ovsext_rows *);
+void ovsext_policies_update(struct ovsext_policies *, const struct ovsdb_idl *,
+                            bool ports_changed, struct ovsext_rows *);
 
 /* NULL: that inspector has none. */
-const struct ovsext_policy *
-ovsext_policies_find(const struct ovsext_policies *, const struct uuid *);
+const struct ovsext_policy *ovsext_policies_find(
+    const struct ovsext_policies *, const struct uuid *);
 
 /* When a function will have left, as time_msec(), or LLONG_MAX. */
 long long int ovsext_policies_next_leave(const struct ovsext_policies *);

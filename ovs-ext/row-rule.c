@@ -40,7 +40,8 @@ ovsext_row_find(const struct hmap *rows, const struct uuid *uuid)
 {
     struct ovsext_row *row;
 
-    HMAP_FOR_EACH_WITH_HASH (row, node, uuid_hash(uuid), rows) {
+    HMAP_FOR_EACH_WITH_HASH(row, node, uuid_hash(uuid), rows)
+    {
         if (uuid_equals(&row->uuid, uuid)) {
             return row;
         }
@@ -51,10 +52,10 @@ ovsext_row_find(const struct hmap *rows, const struct uuid *uuid)
 static unsigned int
 seqno_of(const struct ovsdb_idl_row *row)
 {
-    unsigned int inserted = ovsdb_idl_row_get_seqno(
-        row, OVSDB_IDL_CHANGE_INSERT);
-    unsigned int modified = ovsdb_idl_row_get_seqno(
-        row, OVSDB_IDL_CHANGE_MODIFY);
+    unsigned int inserted =
+        ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT);
+    unsigned int modified =
+        ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_MODIFY);
 
     return MAX(inserted, modified);
 }
@@ -95,8 +96,8 @@ ovsext_row_differs(struct ovsext_row *row,
         ds_put_buffer(&ds, setting->key, strlen(setting->key) + 1);
         ds_put_buffer(&ds, setting->value, strlen(setting->value) + 1);
     }
-    same = row->text && row->text_size == ds.length
-           && !memcmp(row->text, ds_cstr(&ds), ds.length);
+    same = row->text && row->text_size == ds.length &&
+           !memcmp(row->text, ds_cstr(&ds), ds.length);
     free(row->text);
     row->text_size = ds.length;
     row->text = ds_steal_cstr(&ds);
@@ -146,8 +147,8 @@ ovsext_row_status_set(struct ovsext_row *row, const char *table,
     struct ovsext_row_status *status = &row->status;
     bool same_error = nullable_string_is_equal(error, status->error);
 
-    if (status->state == state && status->version == version && same_error
-        && nullable_string_is_equal(warning, status->warning)) {
+    if (status->state == state && status->version == version && same_error &&
+        nullable_string_is_equal(warning, status->warning)) {
         free(error);
         free(warning);
         return;
@@ -251,10 +252,10 @@ parse_rule(struct ovsext_rule *rule, const struct ovsext_settings *settings)
     insp_config_rule_parse(settings->array, settings->n, &rule->config,
                            &faults, &warnings);
     rule->config.base.number = number;
-    rule->has_sets = names_sets(rule->config.base.sources,
-                                rule->config.base.n_sources)
-                     || names_sets(rule->config.base.destinations,
-                                   rule->config.base.n_destinations);
+    rule->has_sets =
+        names_sets(rule->config.base.sources, rule->config.base.n_sources) ||
+        names_sets(rule->config.base.destinations,
+                   rule->config.base.n_destinations);
     if (!number) {
         insp_fault(&faults, "there are more than %u rules",
                    INSP_RULE_NUMBER_MAX);
@@ -283,7 +284,8 @@ read_sets(struct ovsext_rules *rules, const struct ovsdb_idl *idl)
     struct ovsext_set *set;
     struct ovsext_row *row;
 
-    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH (idl_row, idl) {
+    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH(idl_row, idl)
+    {
         if (ovsext_row_meet(&rules->sets, &idl_row->header_, idl_row->name,
                             rules->turn, create_set, NULL, &row)) {
             ovsext_settings_read(&settings, &idl_row->header_);
@@ -296,7 +298,8 @@ read_sets(struct ovsext_rules *rules, const struct ovsdb_idl *idl)
         }
     }
     shash_clear(&rules->sets_by_name);
-    HMAP_FOR_EACH_SAFE (set, row.node, &rules->sets) {
+    HMAP_FOR_EACH_SAFE(set, row.node, &rules->sets)
+    {
         if (set->row.turn != rules->turn) {
             destroy_set(rules, set);
         } else {
@@ -309,18 +312,17 @@ read_sets(struct ovsext_rules *rules, const struct ovsdb_idl *idl)
 static const char *
 set_fault(const struct ovsext_set *set)
 {
-    return (!set ? "there is no Inspect_Address_Set of that name"
+    return (!set              ? "there is no Inspect_Address_Set of that name"
             : set->row.faults ? "the Inspect_Address_Set of that name is in "
                                 "error"
             : !set->config.enabled ? "the Inspect_Address_Set of that name "
                                      "is disabled"
-            : NULL);
+                                   : NULL);
 }
 
 static void
 link_terms(const struct ovsext_rules *rules, const char *column,
-           const struct insp_term *terms, size_t n,
-           struct insp_faults *faults)
+           const struct insp_term *terms, size_t n, struct insp_faults *faults)
 {
     for (size_t i = 0; i < n; i++) {
         const char *fault;
@@ -329,8 +331,8 @@ link_terms(const struct ovsext_rules *rules, const char *column,
         if (terms[i].kind != INSP_TERM_SET) {
             continue;
         }
-        fault = set_fault(shash_find_data(&rules->sets_by_name,
-                                          terms[i].text));
+        fault =
+            set_fault(shash_find_data(&rules->sets_by_name, terms[i].text));
         if (fault) {
             insp_term_print(&terms[i], text, sizeof text);
             insp_fault(faults, "%s '%s': %s", column, text, fault);
@@ -420,7 +422,8 @@ ovsext_rules_read(struct ovsext_rules *rules, const struct ovsdb_idl *idl)
     rules->turn++;
     rules->n_parsed = 0;
     read_sets(rules, idl);
-    OVSREC_INSPECT_RULE_FOR_EACH (idl_row, idl) {
+    OVSREC_INSPECT_RULE_FOR_EACH(idl_row, idl)
+    {
         if (ovsext_row_meet(&rules->rules, &idl_row->header_, idl_row->name,
                             rules->turn, create_rule, rules, &row)) {
             ovsext_settings_read(&settings, &idl_row->header_);
@@ -432,7 +435,8 @@ ovsext_rules_read(struct ovsext_rules *rules, const struct ovsdb_idl *idl)
             ovsext_settings_destroy(&settings);
         }
     }
-    HMAP_FOR_EACH_SAFE (rule, row.node, &rules->rules) {
+    HMAP_FOR_EACH_SAFE(rule, row.node, &rules->rules)
+    {
         if (rule->row.turn != rules->turn) {
             destroy_rule(rules, rule);
         } else {
@@ -457,9 +461,9 @@ ovsext_rule_is_good(const struct ovsext_rule *rule)
 }
 
 static void
-sets_of_terms(const struct ovsext_rules *rules,
-              const struct insp_term *terms, size_t n,
-              void (*each)(struct ovsext_set *, void *aux), void *aux)
+sets_of_terms(const struct ovsext_rules *rules, const struct insp_term *terms,
+              size_t n, void (*each)(struct ovsext_set *, void *aux),
+              void *aux)
 {
     for (size_t i = 0; i < n; i++) {
         if (terms[i].kind == INSP_TERM_SET) {
@@ -488,10 +492,12 @@ ovsext_rules_destroy(struct ovsext_rules *rules)
     struct ovsext_rule *rule;
     struct ovsext_set *set;
 
-    HMAP_FOR_EACH_SAFE (rule, row.node, &rules->rules) {
+    HMAP_FOR_EACH_SAFE(rule, row.node, &rules->rules)
+    {
         destroy_rule(rules, rule);
     }
-    HMAP_FOR_EACH_SAFE (set, row.node, &rules->sets) {
+    HMAP_FOR_EACH_SAFE(set, row.node, &rules->sets)
+    {
         destroy_set(rules, set);
     }
     hmap_destroy(&rules->rules);

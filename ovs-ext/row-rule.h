@@ -20,10 +20,10 @@
 #define OVSEXT_ROW_RULE_H 1
 
 #include "config/config.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/uuid.h"
-#include "openvswitch/dynamic-string.h"
 
 struct ovsdb_idl;
 struct ovsdb_idl_row;
@@ -31,34 +31,34 @@ struct ovsext_settings;
 
 /* What the columns of a row's status say. */
 struct ovsext_row_status {
-    const char *state;                  /* A literal. */
-    char *error;                        /* NULL: none. */
+    const char *state; /* A literal. */
+    char *error;       /* NULL: none. */
     char *warning;
-    uint32_t version;                   /* 0: none. */
-    uint64_t stamp;                     /* Raised by each change. */
-    uint64_t written;                   /* The one in the database... */
-    uint64_t writing;                   /* ... and on its way there. */
+    uint32_t version; /* 0: none. */
+    uint64_t stamp;   /* Raised by each change. */
+    uint64_t written; /* The one in the database... */
+    uint64_t writing; /* ... and on its way there. */
 };
 
 /* What rows of each table have in common. */
 struct ovsext_row {
-    struct hmap_node node;              /* By 'uuid'. */
+    struct hmap_node node; /* By 'uuid'. */
     struct uuid uuid;
-    char *name;                         /* As written, whatever it is. */
-    unsigned int seqno;                 /* Of the row when it was read. */
-    char *text;                         /* Its settings, as parsed. */
+    char *name;         /* As written, whatever it is. */
+    unsigned int seqno; /* Of the row when it was read. */
+    char *text;         /* Its settings, as parsed. */
     size_t text_size;
-    unsigned int turn;                  /* Seen in this one. */
-    uint64_t stamp;                     /* Another for each time that it was
-                                         * parsed, in any table. */
-    char *faults;                       /* Of the row by itself, or NULL. */
+    unsigned int turn; /* Seen in this one. */
+    uint64_t stamp;    /* Another for each time that it was
+                        * parsed, in any table. */
+    char *faults;      /* Of the row by itself, or NULL. */
     char *warnings;
     struct ovsext_row_status status;
 
     /* Since when it is in force as it stands. */
-    uint32_t version;                   /* 0: it is not. */
-    uint64_t version_stamp;             /* 'stamp' that is in force. */
-    bool used;                          /* By something in force. */
+    uint32_t version;       /* 0: it is not. */
+    uint64_t version_stamp; /* 'stamp' that is in force. */
+    bool used;              /* By something in force. */
 };
 
 struct ovsext_set {
@@ -69,21 +69,21 @@ struct ovsext_set {
 struct ovsext_rule {
     struct ovsext_row row;
     struct insp_config_rule config;
-    bool has_sets;                      /* Some term names one. */
-    char *link_faults;                  /* Of the sets that it names. */
-    char *link_warnings;                /* Of the inspectors that use it. */
+    bool has_sets;       /* Some term names one. */
+    char *link_faults;   /* Of the sets that it names. */
+    char *link_warnings; /* Of the inspectors that use it. */
 };
 
 struct ovsext_rules {
-    struct hmap rules;                  /* struct ovsext_rule, row.node. */
-    struct hmap sets;                   /* struct ovsext_set, row.node. */
+    struct hmap rules; /* struct ovsext_rule, row.node. */
+    struct hmap sets;  /* struct ovsext_set, row.node. */
     struct shash sets_by_name;
-    char *keys;                         /* That rules name by id:, each
-                                         * followed by "\n". */
-    unsigned long *numbers;             /* Bitmap of those that are taken. */
+    char *keys;             /* That rules name by id:, each
+                             * followed by "\n". */
+    unsigned long *numbers; /* Bitmap of those that are taken. */
     uint32_t last_number;
     unsigned int turn;
-    size_t n_parsed;                    /* By the last read(). */
+    size_t n_parsed; /* By the last read(). */
 };
 
 void ovsext_rules_init(struct ovsext_rules *);
@@ -97,8 +97,7 @@ bool ovsext_rule_is_good(const struct ovsext_rule *);
 
 /* Calls 'each' with every set that a good rule names. */
 void ovsext_rule_sets(const struct ovsext_rules *, const struct ovsext_rule *,
-                      void (*each)(struct ovsext_set *, void *aux),
-                      void *aux);
+                      void (*each)(struct ovsext_set *, void *aux), void *aux);
 
 /* For rows of any table. */
 struct ovsext_row *ovsext_row_find(const struct hmap *, const struct uuid *);

@@ -33,9 +33,9 @@ static const char *
 own(struct ovsext_settings *settings, char *text)
 {
     if (settings->n_owned == settings->n_owned_allocated) {
-        settings->owned = x2nrealloc(settings->owned,
-                                     &settings->n_owned_allocated,
-                                     sizeof *settings->owned);
+        settings->owned =
+            x2nrealloc(settings->owned, &settings->n_owned_allocated,
+                       sizeof *settings->owned);
     }
     settings->owned[settings->n_owned++] = text;
     return text;
@@ -47,14 +47,13 @@ atom_to_text(struct ovsext_settings *settings, const union ovsdb_atom *atom,
 {
     switch (type) {
     case OVSDB_TYPE_INTEGER:
-        return own(settings, xasprintf("%"PRId64, atom->integer));
+        return own(settings, xasprintf("%" PRId64, atom->integer));
     case OVSDB_TYPE_BOOLEAN: return atom->boolean ? "true" : "false";
     case OVSDB_TYPE_STRING: return json_string(atom->s);
     case OVSDB_TYPE_VOID:
     case OVSDB_TYPE_REAL:
     case OVSDB_TYPE_UUID:
-    case OVSDB_N_TYPES:
-        break;
+    case OVSDB_N_TYPES: break;
     }
     return NULL;
 }
@@ -63,17 +62,16 @@ atom_to_text(struct ovsext_settings *settings, const union ovsdb_atom *atom,
 static bool
 is_unset(const struct ovsdb_datum *datum, const struct ovsdb_type *type)
 {
-    return !datum->n
-           || (type->key.type == OVSDB_TYPE_STRING && type->n_min
-               && !json_string(datum->keys[0].s)[0]);
+    return !datum->n || (type->key.type == OVSDB_TYPE_STRING && type->n_min &&
+                         !json_string(datum->keys[0].s)[0]);
 }
 
 static bool
 is_setting(const struct ovsdb_idl_column *column)
 {
-    return column->type.value.type == OVSDB_TYPE_VOID
-           && column->type.key.type != OVSDB_TYPE_UUID
-           && strcmp(column->name, "ports");
+    return column->type.value.type == OVSDB_TYPE_VOID &&
+           column->type.key.type != OVSDB_TYPE_UUID &&
+           strcmp(column->name, "ports");
 }
 
 void
@@ -92,8 +90,7 @@ ovsext_settings_read(struct ovsext_settings *settings,
                 const char *key = json_string(datum->keys[j].s);
 
                 ovsext_settings_add(
-                    settings,
-                    own(settings, xasprintf("other_config:%s", key)),
+                    settings, own(settings, xasprintf("other_config:%s", key)),
                     json_string(datum->values[j].s));
             }
         } else if (is_setting(column) && !is_unset(datum, &column->type)) {

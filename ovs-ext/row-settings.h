@@ -27,7 +27,7 @@ struct ovsdb_idl_row;
 struct ovsext_settings {
     struct insp_setting *array;
     size_t n, n_allocated;
-    char **owned;                       /* Texts to be freed with it. */
+    char **owned; /* Texts to be freed with it. */
     size_t n_owned, n_owned_allocated;
 };
 

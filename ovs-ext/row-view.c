@@ -38,13 +38,12 @@ add_functions(struct ovsext_view_inspector *view,
     for (size_t i = 0; i < policy->n_functions; i++) {
         const struct insp_function_config *config = &policy->functions[i];
 
-        view->functions[view->n_functions++]
-            = (struct ovsext_view_function) {
-                .id = config->id,
-                .encap = config->encap,
-                .both_arms = config->arms == INSP_ARMS_BY_DIRECTION,
-                .ports = { policy->ports[i][0], policy->ports[i][1] },
-            };
+        view->functions[view->n_functions++] = (struct ovsext_view_function){
+            .id = config->id,
+            .encap = config->encap,
+            .both_arms = config->arms == INSP_ARMS_BY_DIRECTION,
+            .ports = { policy->ports[i][0], policy->ports[i][1] },
+        };
     }
 }
 
@@ -68,8 +67,8 @@ add_inspector(struct ovsext_view_builder *builder,
 }
 
 static void
-add_bridge(struct ovsext_view_builder *builder,
-           const struct ovsext_rows *rows, const struct ovsext_bridge *bridge)
+add_bridge(struct ovsext_view_builder *builder, const struct ovsext_rows *rows,
+           const struct ovsext_bridge *bridge)
 {
     ovsext_view_builder_add_bridge(builder, bridge->name, bridge->id);
     for (size_t i = 0; !bridge->fault && i < bridge->n_inspectors; i++) {
@@ -106,7 +105,7 @@ ovsext_rows_publish_view(const struct ovsext_rows *rows,
     ovsext_ports_to_view(rows->ports, builder);
     changed = ovsext_view_publish(builder);
     if (changed) {
-        VLOG_DBG("published a view of %"PRIuSIZE" ports in %"PRIu64" us",
+        VLOG_DBG("published a view of %" PRIuSIZE " ports in %" PRIu64 " us",
                  rows->ports->n, (ovsext_monotonic_ns() - began_ns) / 1000);
     }
     return changed;

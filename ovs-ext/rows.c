@@ -66,17 +66,17 @@
 
 VLOG_DEFINE_THIS_MODULE(inspect_rows);
 
-#define RETRY_MS 1000               /* After memory was out. */
-#define AGAIN_MS 5000               /* After it was out for a table. */
-#define EXIT_FLUSH_MS 1000          /* For last records at exit. */
-#define STATS_INTERVAL_MS 5000      /* If the database does not say. */
+#define RETRY_MS          1000 /* After memory was out. */
+#define AGAIN_MS          5000 /* After it was out for a table. */
+#define EXIT_FLUSH_MS     1000 /* For last records at exit. */
+#define STATS_INTERVAL_MS 5000 /* If the database does not say. */
 
 /* The main thread's. */
 static char *remote;
 static bool started;
 static pthread_t thread;
 static struct latch exit_latch;
-static struct seq *view_seq;        /* Changes with the view. */
+static struct seq *view_seq; /* Changes with the view. */
 static uint64_t view_seen;
 
 /* The configuration thread's; the main thread's when that has ended. */
@@ -84,10 +84,10 @@ static struct ovsdb_idl *idl;
 static struct insp_engine *engine;
 static struct ovsext_ports ports;
 static struct ovsext_policies policies;
-static struct ovsext_rows *rows;        /* As read last; NULL at first. */
-static struct ovsext_rows *in_view;     /* That the view was made of. */
-static uint64_t rows_serial;            /* Raised when rows are in force. */
-static struct ovsext_probe_target *targets;    /* With texts of 'in_view'. */
+static struct ovsext_rows *rows;    /* As read last; NULL at first. */
+static struct ovsext_rows *in_view; /* That the view was made of. */
+static uint64_t rows_serial;        /* Raised when rows are in force. */
+static struct ovsext_probe_target *targets; /* With texts of 'in_view'. */
 static size_t n_targets;
 
 /* What was read last. */
@@ -116,9 +116,9 @@ read_switch(struct ovsext_rows *new)
 
     new->stats_interval_ms = STATS_INTERVAL_MS;
     if (ovs) {
-        new->stats_interval_ms = smap_get_int(&ovs->other_config,
-                                              "stats-update-interval",
-                                              STATS_INTERVAL_MS);
+        new->stats_interval_ms =
+            smap_get_int(&ovs->other_config, "stats-update-interval",
+                         STATS_INTERVAL_MS);
     }
 }
 
@@ -164,8 +164,8 @@ start_engine(struct ovsext_rows *new)
     error = insp_engine_create(&host, &engine);
     if (error) {
         engine = NULL;
-        new->error = xasprintf("the inspector cannot start: %s",
-                               ovs_strerror(error));
+        new->error =
+            xasprintf("the inspector cannot start: %s", ovs_strerror(error));
         VLOG_ERR("%s", new->error);
         return false;
     }
@@ -217,16 +217,15 @@ make_inspectors(const struct ovsext_rows *new,
 }
 
 static size_t
-make_uplinks(const struct ovsext_rows *new,
-             struct insp_uplink_config *configs)
+make_uplinks(const struct ovsext_rows *new, struct insp_uplink_config *configs)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < new->n_uplinks && n < INSP_MAX_UPLINKS; i++) {
+    for (size_t i = 0; i < new->n_uplinks &&n < INSP_MAX_UPLINKS; i++) {
         const struct ovsext_uplink *uplink = &new->uplinks[i];
 
-        if (!uplink->faults.n && uplink->config.enabled
-            && uplink->config.base.n_inspectors) {
+        if (!uplink->faults.n && uplink->config.enabled &&
+            uplink->config.base.n_inspectors) {
             configs[n++] = uplink->config.base;
         }
     }
@@ -250,13 +249,13 @@ read_sensor(char *sensor, size_t size)
 static bool
 is_applied(const struct insp_engine_config *config)
 {
-    return applied.valid && !strcmp(applied.sensor, config->sensor)
-           && applied.n_inspectors == config->n_inspectors
-           && applied.n_uplinks == config->n_uplinks
-           && !memcmp(applied.inspectors, config->inspectors,
-                      config->n_inspectors * sizeof *config->inspectors)
-           && !memcmp(applied.uplinks, config->uplinks,
-                      config->n_uplinks * sizeof *config->uplinks);
+    return applied.valid && !strcmp(applied.sensor, config->sensor) &&
+           applied.n_inspectors == config->n_inspectors &&
+           applied.n_uplinks == config->n_uplinks &&
+           !memcmp(applied.inspectors, config->inspectors,
+                   config->n_inspectors * sizeof *config->inspectors) &&
+           !memcmp(applied.uplinks, config->uplinks,
+                   config->n_uplinks * sizeof *config->uplinks);
 }
 
 static void
@@ -335,8 +334,9 @@ reread(void)
     ovsext_read_inspectors(new, idl);
     ovsext_policies_read(&policies, idl);
     ports_changed = read_ports(new, devices);
-    VLOG_DBG("read rows, %"PRIuSIZE" of rules and sets anew, %"PRIuSIZE
-             " ports, in %"PRIu64" us", policies.rules.n_parsed, ports.n,
+    VLOG_DBG("read rows, %" PRIuSIZE " of rules and sets anew, %" PRIuSIZE
+             " ports, in %" PRIu64 " us",
+             policies.rules.n_parsed, ports.n,
              (ovsext_monotonic_ns() - began_ns) / 1000);
 
     ovsext_policies_update(&policies, idl, ports_changed, new);
@@ -356,18 +356,17 @@ reread(void)
     ovsext_rows_unref(rows);
     rows = new;
     rows_serial++;
-    VLOG_DBG("handed rows over after %"PRIu64" us",
+    VLOG_DBG("handed rows over after %" PRIu64 " us",
              (ovsext_monotonic_ns() - began_ns) / 1000);
 }
 
 static bool
 must_reread(void)
 {
-    return ovsdb_idl_get_seqno(idl) != idl_seqno
-           || seq_read(connectivity_seq_get()) != device_seqno
-           || !ports.list
-           || (retry_at && time_msec() >= retry_at)
-           || time_msec() >= ovsext_policies_next_leave(&policies);
+    return ovsdb_idl_get_seqno(idl) != idl_seqno ||
+           seq_read(connectivity_seq_get()) != device_seqno || !ports.list ||
+           (retry_at && time_msec() >= retry_at) ||
+           time_msec() >= ovsext_policies_next_leave(&policies);
 }
 
 /* In force. */
@@ -381,7 +380,7 @@ set_targets(const struct ovsext_rows *which)
         const struct ovsext_function *function = &which->functions[i];
 
         if (function->in_force) {
-            targets[n_targets++] = (struct ovsext_probe_target) {
+            targets[n_targets++] = (struct ovsext_probe_target){
                 .function = function->config.base.id,
                 .ports = { function->config.input_port,
                            function->config.output_port },
@@ -566,8 +565,7 @@ ovsext_bridge_init(struct ovsdb_idl *bridge_idl, const char *remote_)
 {
     struct ovsext_rows *none = ovsext_rows_create();
 
-    omit_all(bridge_idl, ovsrec_inspector_columns,
-             OVSREC_INSPECTOR_N_COLUMNS);
+    omit_all(bridge_idl, ovsrec_inspector_columns, OVSREC_INSPECTOR_N_COLUMNS);
     omit_all(bridge_idl, ovsrec_inspect_uplink_columns,
              OVSREC_INSPECT_UPLINK_N_COLUMNS);
     omit_all(bridge_idl, ovsrec_inspect_rule_columns,

@@ -18,13 +18,13 @@
 #include "timeval.h"
 #include "util.h"
 
-#define LOOK_MS 500
-#define ANSWER_MS 100               /* That the engine may take. */
+#define LOOK_MS   500
+#define ANSWER_MS 100 /* That the engine may take. */
 
 /* As the engine said last. */
 static struct insp_function_row *functions;
 static size_t n_functions;
-static long long int look_at;       /* When to look again. */
+static long long int look_at; /* When to look again. */
 
 static const struct insp_function_row *
 function_of(const struct insp_function_row *all, size_t n, uint32_t id)
@@ -43,15 +43,23 @@ write_statistics(const struct ovsrec_inspect_function *row,
                  const struct insp_function_row *f)
 {
     const char *keys[] = {
-        "in", "injected", "out", "dropped", "in_flight", "bypassed",
-        "refused", "in_bytes", "out_bytes", "probes_sent", "probes_returned",
+        "in",          "injected",        "out",
+        "dropped",     "in_flight",       "bypassed",
+        "refused",     "in_bytes",        "out_bytes",
+        "probes_sent", "probes_returned",
     };
     const int64_t values[] = {
-        f->in_packets, f->injected, f->out_packets,
-        insp_sum(f->lost, INSP_N_FLIGHT_LOSSES), f->in_flight,
+        f->in_packets,
+        f->injected,
+        f->out_packets,
+        insp_sum(f->lost, INSP_N_FLIGHT_LOSSES),
+        f->in_flight,
         insp_sum(f->bypassed, INSP_N_MISSES),
-        insp_sum(f->refused, INSP_N_MISSES), f->in_bytes, f->out_bytes,
-        f->probes_sent, f->probes_returned,
+        insp_sum(f->refused, INSP_N_MISSES),
+        f->in_bytes,
+        f->out_bytes,
+        f->probes_sent,
+        f->probes_returned,
     };
 
     BUILD_ASSERT_DECL(ARRAY_SIZE(keys) == ARRAY_SIZE(values));
@@ -71,11 +79,12 @@ compose_state(const struct ovsext_function_row *function,
     if (state != INSP_FUNCTION_UP) {
         smap_add(status, "effect",
                  function->config.base.fail_mode == INSP_FAIL_OPEN
-                 ? "packets bypass it" : "packets are dropped");
+                     ? "packets bypass it"
+                     : "packets are dropped");
     }
     if (f && f->since_ns) {
-        char *since = xastrftime_msec("%Y-%m-%dT%H:%M:%SZ",
-                                      f->since_ns / 1000000, true);
+        char *since =
+            xastrftime_msec("%Y-%m-%dT%H:%M:%SZ", f->since_ns / 1000000, true);
 
         smap_add_nocopy(status, xstrdup("since"), since);
     }
@@ -151,9 +160,9 @@ look(const struct ovsext_told *told)
 bool
 ovsext_status_functions_look(const struct ovsext_told *told, bool now)
 {
-    if (!told->rows->engine
-        || (!told->policies->functions.n && !n_functions)
-        || (!now && time_msec() < look_at)) {
+    if (!told->rows->engine ||
+        (!told->policies->functions.n && !n_functions) ||
+        (!now && time_msec() < look_at)) {
         return false;
     }
     look_at = time_msec() + LOOK_MS;

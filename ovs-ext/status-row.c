@@ -18,12 +18,12 @@
 #include "ovs-ext/status.h"
 #include "smap.h"
 
-#define ROWS_A_TURN 1000            /* That are not in error. */
+#define ROWS_A_TURN 1000 /* That are not in error. */
 
 /* Of one turn of writing. */
 static bool is_thorough;
-static unsigned int room;           /* Rows that may still be written... */
-static bool are_more;               /* ... and whether some had to wait. */
+static unsigned int room; /* Rows that may still be written... */
+static bool are_more;     /* ... and whether some had to wait. */
 
 static void
 compose_row(const struct ovsext_row *row, struct smap *status)
@@ -33,14 +33,14 @@ compose_row(const struct ovsext_row *row, struct smap *status)
     ovsext_status_put_text(status, "error", row->status.error);
     ovsext_status_put_text(status, "warning", row->status.warning);
     if (row->status.version) {
-        smap_add_format(status, "version", "%"PRIu32, row->status.version);
+        smap_add_format(status, "version", "%" PRIu32, row->status.version);
     }
 }
 
 /* Which rows of many are written now. */
 enum portion {
-    PORTION_ERRORS,                 /* Those in error, however many. */
-    PORTION_OTHERS,                 /* The others, as long as there is room. */
+    PORTION_ERRORS, /* Those in error, however many. */
+    PORTION_OTHERS, /* The others, as long as there is room. */
 };
 
 /* Whether the status of a row is to be written; then composes it. */
@@ -54,10 +54,10 @@ is_due(const struct hmap *rows, const struct uuid *uuid,
         return false;
     }
     row = ovsext_row_find(rows, uuid);
-    if (!row || !row->status.state
-        || (row->status.written == row->status.stamp
-            && !smap_is_empty(written))
-        || (portion == PORTION_ERRORS) != (row->status.error != NULL)) {
+    if (!row || !row->status.state ||
+        (row->status.written == row->status.stamp &&
+         !smap_is_empty(written)) ||
+        (portion == PORTION_ERRORS) != (row->status.error != NULL)) {
         return false;
     }
     if (portion == PORTION_OTHERS) {
@@ -79,7 +79,8 @@ write_rules(const struct ovsext_told *told, enum portion portion)
     const struct ovsrec_inspect_rule *row;
     struct smap status;
 
-    OVSREC_INSPECT_RULE_FOR_EACH (row, told->idl) {
+    OVSREC_INSPECT_RULE_FOR_EACH(row, told->idl)
+    {
         if (is_due(rules, &row->header_.uuid, &row->status, portion,
                    &status)) {
             ovsrec_inspect_rule_set_status(row, &status);
@@ -95,9 +96,9 @@ write_sets(const struct ovsext_told *told, enum portion portion)
     const struct ovsrec_inspect_address_set *row;
     struct smap status;
 
-    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH (row, told->idl) {
-        if (is_due(sets, &row->header_.uuid, &row->status, portion,
-                   &status)) {
+    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH(row, told->idl)
+    {
+        if (is_due(sets, &row->header_.uuid, &row->status, portion, &status)) {
             ovsrec_inspect_address_set_set_status(row, &status);
             smap_destroy(&status);
         }

@@ -17,9 +17,9 @@
 
 #include "ovs-ext/status.h"
 
+#include "base/utf8.h"
 #include "dirs.h"
 #include "engine/engine.h"
-#include "base/utf8.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -34,7 +34,7 @@
 
 VLOG_DEFINE_THIS_MODULE(inspect_status);
 
-#define STATUS_MS 1000
+#define STATUS_MS         1000
 #define MIN_STATISTICS_MS 5000
 
 static struct ovsdb_idl_txn *txn;
@@ -51,11 +51,11 @@ static bool all_written;            /* No row waits, but for those that the
 struct history {
     bool known;
     bool is_connected;
-    long long int connected_at;     /* 0: never. */
+    long long int connected_at; /* 0: never. */
     long long int disconnected_at;
-    long long int sec_since_connect;    /* As written last. */
+    long long int sec_since_connect; /* As written last. */
     long long int sec_since_disconnect;
-    uint64_t seen_in;               /* Serial of rows. */
+    uint64_t seen_in; /* Serial of rows. */
 };
 static struct shash histories = SHASH_INITIALIZER(&histories);
 
@@ -124,8 +124,7 @@ put_readers_off(struct smap *status, const struct ovsext_inspector *inspector)
     if (crashed) {
         insp_apps_print(crashed, more, sizeof more);
         smap_add_format(status, "readers_off", "%s%s%s (crashed: see %s)",
-                        off ? words : "", off ? ", " : "", more,
-                        ovs_logdir());
+                        off ? words : "", off ? ", " : "", more, ovs_logdir());
     } else if (off) {
         smap_add(status, "readers_off", words);
     }
@@ -145,7 +144,7 @@ compose_inspector(const struct ovsext_rows *rows,
     ovsext_status_put_text(status, "warning", inspector->warnings.text);
     ovsext_status_put_text(status, "bridges", inspector->bridges);
     if (stats) {
-        smap_add_format(status, "policy_version", "%"PRIu32,
+        smap_add_format(status, "policy_version", "%" PRIu32,
                         stats->policy_version);
         smap_add(status, "depth", insp_depth_word(stats->depth));
         smap_add(status, "metadata", insp_step_word(stats->step));
@@ -177,25 +176,24 @@ set_inspector_statistics(const struct ovsrec_inspector *row,
         { "inspected_bytes", stats->inspected_bytes },
         { "skipped_packets", insp_sum(stats->skipped, INSP_N_SKIPS) },
         { "lost_packets", insp_sum(stats->lost, INSP_N_LOSTS) },
-        { "dropped_packets", stats->verdicts[INSP_VERDICT_DROP]
-                             + stats->verdicts[INSP_VERDICT_RESET] },
+        { "dropped_packets", stats->verdicts[INSP_VERDICT_DROP] +
+                                 stats->verdicts[INSP_VERDICT_RESET] },
         { "redirected_packets", stats->verdicts[INSP_VERDICT_REDIRECT] },
         { "shallow_packets", insp_sum(stats->packets_at, INSP_N_DEPTHS) },
-        { "shallow_seconds", (insp_sum(stats->depth_ns, INSP_N_DEPTHS)
-                              - stats->depth_ns[INSP_DEPTH_FULL])
-                             / UINT64_C(1000000000) },
+        { "shallow_seconds", (insp_sum(stats->depth_ns, INSP_N_DEPTHS) -
+                              stats->depth_ns[INSP_DEPTH_FULL]) /
+                                 UINT64_C(1000000000) },
         { "connections", stats->table.connections },
         { "connections_begun", stats->table.begun },
         { "connections_ended", insp_sum(stats->table.ended, INSP_N_ENDS) },
-        { "connections_evicted", stats->table.ended[INSP_END_EVICTED]
-                                 + stats->table.ended[INSP_END_QUOTA] },
+        { "connections_evicted", stats->table.ended[INSP_END_EVICTED] +
+                                     stats->table.ended[INSP_END_QUOTA] },
         { "connections_evicted_now", stats->evicted_now },
         { "connections_read", n_read(&stats->readers) },
         { "connections_unknown",
           stats->readers.connections[INSP_APP_UNKNOWN] },
         { "memory_bytes", stats->table.bytes + stats->readers.bytes },
-        { "unknown_id_packets",
-          insp_engine_unknown_id(rows->engine) },
+        { "unknown_id_packets", insp_engine_unknown_id(rows->engine) },
     };
     const char *keys[ARRAY_SIZE(counters)];
     int64_t values[ARRAY_SIZE(counters)];
@@ -211,19 +209,23 @@ static void
 set_uplink_statistics(const struct ovsrec_inspect_uplink *row,
                       const struct insp_uplink_status *s)
 {
-    const char *keys[] = { "produced", "recovered", "acknowledged", "sent",
-                           "unacknowledged", "queued", "spooled", "dropped",
-                           "resent", "unacknowledged_bytes", "spool_bytes",
-                           "wire_bytes", "connects" };
-    const int64_t values[] = { s->produced, s->recovered, s->acknowledged,
-                               s->sent, s->unacknowledged, s->queued,
-                               s->spooled, s->dropped, s->resent,
-                               s->unacknowledged_bytes, s->spool_bytes,
-                               s->wire_bytes, s->connects };
+    const char *keys[] = { "produced",       "recovered",
+                           "acknowledged",   "sent",
+                           "unacknowledged", "queued",
+                           "spooled",        "dropped",
+                           "resent",         "unacknowledged_bytes",
+                           "spool_bytes",    "wire_bytes",
+                           "connects" };
+    const int64_t values[] = { s->produced,       s->recovered,
+                               s->acknowledged,   s->sent,
+                               s->unacknowledged, s->queued,
+                               s->spooled,        s->dropped,
+                               s->resent,         s->unacknowledged_bytes,
+                               s->spool_bytes,    s->wire_bytes,
+                               s->connects };
 
     BUILD_ASSERT(ARRAY_SIZE(keys) == ARRAY_SIZE(values));
-    ovsrec_inspect_uplink_set_statistics(row, keys, values,
-                                         ARRAY_SIZE(keys));
+    ovsrec_inspect_uplink_set_statistics(row, keys, values, ARRAY_SIZE(keys));
 }
 
 static void
@@ -276,11 +278,11 @@ const char *
 ovsext_uplink_state(const struct ovsext_uplink *uplink,
                     const struct insp_uplink_status *s)
 {
-    return (uplink->faults.n ? "error"
-            : !uplink->config.enabled ? "disabled"
+    return (uplink->faults.n                    ? "error"
+            : !uplink->config.enabled           ? "disabled"
             : !uplink->config.base.n_inspectors ? "unused"
-            : !s ? "starting"
-            : s->state);
+            : !s                                ? "starting"
+                                                : s->state);
 }
 
 /* 's' is NULL when the uplink is not in force. */
@@ -307,10 +309,10 @@ compose_uplink(const struct ovsext_uplink *uplink,
             smap_add(status, "delivery",
                      s->acknowledges ? "acknowledged" : "sent");
         }
-        smap_add_format(status, "lag_seconds", "%"PRIu64,
+        smap_add_format(status, "lag_seconds", "%" PRIu64,
                         s->lag_ns / UINT64_C(1000000000));
         if (s->lost_before) {
-            smap_add_format(status, "lost_before", "%"PRIu64, s->lost_before);
+            smap_add_format(status, "lost_before", "%" PRIu64, s->lost_before);
         }
         compose_history(uplink->name, s, refresh, serial, status);
     }
@@ -401,8 +403,8 @@ write_uplinks(const struct ovsext_told *told, bool refresh)
         if (!row) {
             continue;
         }
-        if (!uplink->faults.n && uplink->config.enabled
-            && uplink->config.base.n_inspectors) {
+        if (!uplink->faults.n && uplink->config.enabled &&
+            uplink->config.base.n_inspectors) {
             s = uplink_status_of(all, n, uplink->name);
         }
         compose_uplink(uplink, s, refresh, told->serial, &status);
@@ -413,7 +415,8 @@ write_uplinks(const struct ovsext_told *told, bool refresh)
             set_uplink_statistics(row, s);
         }
     }
-    SHASH_FOR_EACH_SAFE (node, &histories) {
+    SHASH_FOR_EACH_SAFE(node, &histories)
+    {
         if (((struct history *) node->data)->seen_in != told->serial) {
             free(node->data);
             shash_delete(&histories, node);
@@ -427,8 +430,8 @@ begin_writing(const struct ovsext_told *told)
     bool refresh = time_msec() >= statistics_at;
 
     if (refresh) {
-        statistics_at = time_msec() + MAX(told->rows->stats_interval_ms,
-                                          MIN_STATISTICS_MS);
+        statistics_at = time_msec() +
+                        MAX(told->rows->stats_interval_ms, MIN_STATISTICS_MS);
     }
     status_at = time_msec() + STATUS_MS;
     committing_serial = told->serial;
@@ -470,12 +473,11 @@ ovsext_status_run(const struct ovsext_told *told)
 {
     bool is_new = status_serial != told->serial;
 
-    is_wanted = told->all_in_force
-                && (told->rows->n_inspectors || told->rows->n_uplinks
-                    || told->rows->n_functions
-                    || !hmap_is_empty(&told->policies->rules.rules)
-                    || !hmap_is_empty(&told->policies->rules.sets)
-                    || is_new);
+    is_wanted = told->all_in_force &&
+                (told->rows->n_inspectors || told->rows->n_uplinks ||
+                 told->rows->n_functions ||
+                 !hmap_is_empty(&told->policies->rules.rules) ||
+                 !hmap_is_empty(&told->policies->rules.sets) || is_new);
     if (!txn && told->all_in_force) {
         is_new |= ovsext_status_functions_look(told, is_new);
         if (is_new || are_more || time_msec() >= status_at) {
@@ -485,8 +487,8 @@ ovsext_status_run(const struct ovsext_told *told)
     if (txn) {
         go_on_writing(told);
     }
-    if (!txn && told->all_in_force
-        && (are_more || status_serial != told->serial)) {
+    if (!txn && told->all_in_force &&
+        (are_more || status_serial != told->serial)) {
         poll_immediate_wake();
     }
 }
@@ -497,8 +499,7 @@ ovsext_status_wait(void)
     if (txn) {
         ovsdb_idl_txn_wait(txn);
     } else if (is_wanted) {
-        poll_timer_wait_until(MIN(ovsext_status_functions_next(),
-                                  status_at));
+        poll_timer_wait_until(MIN(ovsext_status_functions_next(), status_at));
     }
 }
 

@@ -33,10 +33,10 @@ struct ovsext_uplink;
 /* What it is to tell of. */
 struct ovsext_told {
     struct ovsdb_idl *idl;
-    const struct ovsext_rows *rows;     /* As read last; NULL: none yet. */
+    const struct ovsext_rows *rows; /* As read last; NULL: none yet. */
     struct ovsext_policies *policies;
-    uint64_t serial;                    /* Raised when rows are in force. */
-    bool all_in_force;                  /* Nothing waits for the engine. */
+    uint64_t serial;   /* Raised when rows are in force. */
+    bool all_in_force; /* Nothing waits for the engine. */
 };
 
 void ovsext_status_run(const struct ovsext_told *);

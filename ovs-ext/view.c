@@ -11,17 +11,17 @@
 
 #include <stdatomic.h>
 
+#include "hash.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/shash.h"
 #include "ovs-ext/hooks.h"
 #include "ovs-rcu.h"
-#include "hash.h"
 #include "packets.h"
 #include "util.h"
 
 struct inspector_node {
-    struct hmap_node node;      /* In ovsext_view.inspectors, by id. */
-    struct ovsext_view_inspector up;    /* Owns the names of ports. */
+    struct hmap_node node;           /* In ovsext_view.inspectors, by id. */
+    struct ovsext_view_inspector up; /* Owns the names of ports. */
 };
 
 struct bridge_node {
@@ -32,8 +32,8 @@ struct bridge_node {
 struct ovsext_view {
     uint64_t serial;
     struct hmap inspectors;
-    struct shash bridges;       /* Of struct bridge_node. */
-    struct shash ports;         /* Of struct ovsext_view_port. */
+    struct shash bridges; /* Of struct bridge_node. */
+    struct shash ports;   /* Of struct ovsext_view_port. */
     bool inserts;
 };
 
@@ -42,7 +42,7 @@ struct ovsext_view_builder {
 };
 
 static OVSRCU_TYPE(struct ovsext_view *) in_force = OVSRCU_INITIALIZER(NULL);
-static _Atomic uint64_t view_serial;    /* Of the view in force. */
+static _Atomic uint64_t view_serial; /* Of the view in force. */
 
 static struct ovsext_view *
 view_create(void)
@@ -71,7 +71,8 @@ view_free(struct ovsext_view *view)
     struct inspector_node *inspector;
     struct shash_node *node;
 
-    HMAP_FOR_EACH_POP (inspector, node, &view->inspectors) {
+    HMAP_FOR_EACH_POP(inspector, node, &view->inspectors)
+    {
         inspector_clear(inspector);
         free(inspector);
     }
@@ -100,8 +101,9 @@ find_inspector(const struct ovsext_view *view, uint32_t id)
 {
     struct inspector_node *inspector;
 
-    HMAP_FOR_EACH_WITH_HASH (inspector, node, hash_int(id, 0),
-                             &view->inspectors) {
+    HMAP_FOR_EACH_WITH_HASH(inspector, node, hash_int(id, 0),
+                            &view->inspectors)
+    {
         if (inspector->up.id == id) {
             return inspector;
         }
@@ -125,15 +127,15 @@ ovsext_view_builder_add_inspector(struct ovsext_view_builder *b,
     inspector->up = *up;
     for (size_t i = 0; i < up->n_functions; i++) {
         for (int arm = 0; arm < 2; arm++) {
-            inspector->up.functions[i].ports[arm]
-                = nullable_xstrdup(up->functions[i].ports[arm]);
+            inspector->up.functions[i].ports[arm] =
+                nullable_xstrdup(up->functions[i].ports[arm]);
         }
     }
 }
 
 void
-ovsext_view_builder_add_bridge(struct ovsext_view_builder *b,
-                               const char *name, uint32_t id)
+ovsext_view_builder_add_bridge(struct ovsext_view_builder *b, const char *name,
+                               uint32_t id)
 {
     struct bridge_node *bridge = shash_find_data(&b->view->bridges, name);
 
@@ -160,8 +162,9 @@ ovsext_view_builder_add_bridge_inspector(struct ovsext_view_builder *b,
 
         bridge->attachments = xrealloc(bridge->attachments,
                                        (n + 1) * sizeof *bridge->attachments);
-        bridge->attachments[n] = (struct ovsext_view_attachment) {
-            .id = inspector_id, .select = select,
+        bridge->attachments[n] = (struct ovsext_view_attachment){
+            .id = inspector_id,
+            .select = select,
         };
         bridge->up.attachments = bridge->attachments;
         b->view->inserts |= select != OVSEXT_SELECT_FLOWS;
@@ -184,20 +187,18 @@ static bool
 functions_equal(const struct ovsext_view_function *a,
                 const struct ovsext_view_function *b)
 {
-    return (a->id == b->id
-            && a->encap == b->encap
-            && a->both_arms == b->both_arms
-            && nullable_string_is_equal(a->ports[0], b->ports[0])
-            && nullable_string_is_equal(a->ports[1], b->ports[1]));
+    return (a->id == b->id && a->encap == b->encap &&
+            a->both_arms == b->both_arms &&
+            nullable_string_is_equal(a->ports[0], b->ports[0]) &&
+            nullable_string_is_equal(a->ports[1], b->ports[1]));
 }
 
 static bool
 inspectors_equal(const struct ovsext_view_inspector *a,
                  const struct ovsext_view_inspector *b)
 {
-    if (a->enabled != b->enabled || a->tap != b->tap
-        || a->fail_closed != b->fail_closed
-        || a->n_functions != b->n_functions) {
+    if (a->enabled != b->enabled || a->tap != b->tap ||
+        a->fail_closed != b->fail_closed || a->n_functions != b->n_functions) {
         return false;
     }
     for (size_t i = 0; i < a->n_functions; i++) {
@@ -209,16 +210,12 @@ inspectors_equal(const struct ovsext_view_inspector *a,
 }
 
 static bool
-ports_equal(const struct ovsext_view_port *a,
-            const struct ovsext_view_port *b)
+ports_equal(const struct ovsext_view_port *a, const struct ovsext_view_port *b)
 {
-    return (a->id == b->id
-            && a->role == b->role
-            && eth_addr_equals(a->mac, b->mac)
-            && a->function == b->function
-            && a->inspector == b->inspector
-            && a->arm == b->arm
-            && a->encap == b->encap);
+    return (a->id == b->id && a->role == b->role &&
+            eth_addr_equals(a->mac, b->mac) && a->function == b->function &&
+            a->inspector == b->inspector && a->arm == b->arm &&
+            a->encap == b->encap);
 }
 
 static bool
@@ -229,8 +226,8 @@ bridges_equal(const struct ovsext_view_bridge *a,
         return false;
     }
     for (size_t i = 0; i < a->n_attachments; i++) {
-        if (a->attachments[i].id != b->attachments[i].id
-            || a->attachments[i].select != b->attachments[i].select) {
+        if (a->attachments[i].id != b->attachments[i].id ||
+            a->attachments[i].select != b->attachments[i].select) {
             return false;
         }
     }
@@ -243,14 +240,14 @@ views_equal(const struct ovsext_view *a, const struct ovsext_view *b)
     const struct inspector_node *inspector;
     const struct shash_node *node;
 
-    if (hmap_count(&a->inspectors) != hmap_count(&b->inspectors)
-        || shash_count(&a->bridges) != shash_count(&b->bridges)
-        || shash_count(&a->ports) != shash_count(&b->ports)) {
+    if (hmap_count(&a->inspectors) != hmap_count(&b->inspectors) ||
+        shash_count(&a->bridges) != shash_count(&b->bridges) ||
+        shash_count(&a->ports) != shash_count(&b->ports)) {
         return false;
     }
     HMAP_FOR_EACH (inspector, node, &a->inspectors) {
-        const struct inspector_node *other = find_inspector(b,
-                                                            inspector->up.id);
+        const struct inspector_node *other =
+            find_inspector(b, inspector->up.id);
 
         if (!other || !inspectors_equal(&inspector->up, &other->up)) {
             return false;
@@ -258,8 +255,8 @@ views_equal(const struct ovsext_view *a, const struct ovsext_view *b)
     }
     SHASH_FOR_EACH (node, &a->bridges) {
         const struct bridge_node *bridge = node->data;
-        const struct bridge_node *other = shash_find_data(&b->bridges,
-                                                          node->name);
+        const struct bridge_node *other =
+            shash_find_data(&b->bridges, node->name);
 
         if (!other || !bridges_equal(&bridge->up, &other->up)) {
             return false;
@@ -267,8 +264,8 @@ views_equal(const struct ovsext_view *a, const struct ovsext_view *b)
     }
     SHASH_FOR_EACH (node, &a->ports) {
         const struct ovsext_view_port *port = node->data;
-        const struct ovsext_view_port *other = shash_find_data(&b->ports,
-                                                               node->name);
+        const struct ovsext_view_port *other =
+            shash_find_data(&b->ports, node->name);
 
         if (!other || !ports_equal(port, other)) {
             return false;
@@ -305,8 +302,8 @@ mark_functions(struct ovsext_view *view)
 
     HMAP_FOR_EACH (inspector, node, &view->inspectors) {
         for (size_t i = 0; i < inspector->up.n_functions; i++) {
-            const struct ovsext_view_function *function
-                = &inspector->up.functions[i];
+            const struct ovsext_view_function *function =
+                &inspector->up.functions[i];
 
             for (uint8_t arm = 0; arm < 2; arm++) {
                 if (function->ports[arm]) {
@@ -320,8 +317,8 @@ mark_functions(struct ovsext_view *view)
 bool
 ovsext_view_publish(struct ovsext_view_builder *b)
 {
-    struct ovsext_view *old = ovsrcu_get_protected(struct ovsext_view *,
-                                                   &in_force);
+    struct ovsext_view *old =
+        ovsrcu_get_protected(struct ovsext_view *, &in_force);
     struct ovsext_view *new = b->view;
 
     free(b);
@@ -331,8 +328,7 @@ ovsext_view_publish(struct ovsext_view_builder *b)
         return false;
     }
 
-    new->serial = atomic_load_explicit(&view_serial, memory_order_relaxed)
-                  + 1;
+    new->serial = atomic_load_explicit(&view_serial, memory_order_relaxed) + 1;
     ovsrcu_set(&in_force, new);
     if (old) {
         ovsrcu_postpone(view_free, old);
@@ -359,8 +355,8 @@ ovsext_view_get(void)
         .bridges = SHASH_INITIALIZER(&empty.bridges),
         .ports = SHASH_INITIALIZER(&empty.ports),
     };
-    const struct ovsext_view *view = ovsrcu_get(struct ovsext_view *,
-                                                &in_force);
+    const struct ovsext_view *view =
+        ovsrcu_get(struct ovsext_view *, &in_force);
 
     return view ? view : &empty;
 }
@@ -430,8 +426,8 @@ ovsext_view_changed(uint64_t *serial)
 void
 ovsext_view_destroy(void)
 {
-    struct ovsext_view *old = ovsrcu_get_protected(struct ovsext_view *,
-                                                   &in_force);
+    struct ovsext_view *old =
+        ovsrcu_get_protected(struct ovsext_view *, &in_force);
 
     if (old) {
         ovsrcu_set(&in_force, NULL);

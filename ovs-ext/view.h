@@ -47,10 +47,10 @@ enum ovsext_role {
 
 /* Which outputs an attached inspector inspects by itself. */
 enum ovsext_select {
-    OVSEXT_SELECT_FLOWS,        /* None: only where a flow says so. */
-    OVSEXT_SELECT_VM_TO_VM,     /* Both ends are VM ports. */
-    OVSEXT_SELECT_VM,           /* At least one end is. */
-    OVSEXT_SELECT_ALL,          /* Any. */
+    OVSEXT_SELECT_FLOWS,    /* None: only where a flow says so. */
+    OVSEXT_SELECT_VM_TO_VM, /* Both ends are VM ports. */
+    OVSEXT_SELECT_VM,       /* At least one end is. */
+    OVSEXT_SELECT_ALL,      /* Any. */
 };
 
 /* A service function, as translation needs it.  A port that is not on the
@@ -59,18 +59,18 @@ enum ovsext_select {
 #define OVSEXT_MAX_FUNCTIONS 16
 
 struct ovsext_view_function {
-    uint32_t id;                /* Function id of the engine. */
-    uint8_t encap;              /* enum insp_encap. */
-    bool both_arms;             /* Packets may enter by either port. */
-    const char *ports[2];       /* Names of interfaces: input, output. */
+    uint32_t id;          /* Function id of the engine. */
+    uint8_t encap;        /* enum insp_encap. */
+    bool both_arms;       /* Packets may enter by either port. */
+    const char *ports[2]; /* Names of interfaces: input, output. */
 };
 
 /* An Inspector row. */
 struct ovsext_view_inspector {
     uint32_t id;
-    bool enabled;               /* False: nothing is inserted for it. */
-    bool tap;                   /* mode=tap: every action is a tap. */
-    bool fail_closed;           /* fail_mode=closed. */
+    bool enabled;     /* False: nothing is inserted for it. */
+    bool tap;         /* mode=tap: every action is a tap. */
+    bool fail_closed; /* fail_mode=closed. */
 
     /* Each gets a redirect list for every arm that is entered by. */
     struct ovsext_view_function functions[OVSEXT_MAX_FUNCTIONS];
@@ -80,13 +80,13 @@ struct ovsext_view_inspector {
 /* One inspector of a bridge's 'inspectors' column.  Add those that select
  * "flows" too: an explicit action may name only inspectors of its bridge. */
 struct ovsext_view_attachment {
-    uint32_t id;                /* Inspector id. */
+    uint32_t id; /* Inspector id. */
     enum ovsext_select select;
 };
 
 struct ovsext_view_bridge {
     const char *name;
-    uint32_t id;                /* Never reused in a process, for zones. */
+    uint32_t id; /* Never reused in a process, for zones. */
     const struct ovsext_view_attachment *attachments;
     size_t n_attachments;
 };
@@ -94,18 +94,18 @@ struct ovsext_view_bridge {
 /* An interface.  VLAN settings are not here: translation reads those of
  * Open vSwitch itself. */
 struct ovsext_view_port {
-    const char *name;           /* Of the netdev. */
-    uint32_t id;                /* Port id of the inspector; all members of
-                                 * a bond have the same one. */
+    const char *name; /* Of the netdev. */
+    uint32_t id;      /* Port id of the inspector; all members of
+                       * a bond have the same one. */
     enum ovsext_role role;
-    struct eth_addr mac;        /* attached-mac; zeros: unknown. */
+    struct eth_addr mac; /* attached-mac; zeros: unknown. */
 
     /* Set by publish, for the ports of an inspector's functions; a port
      * serves one function at most. */
-    uint32_t function;          /* Id of it, 0: none... */
-    uint32_t inspector;         /* ... of this inspector. */
-    uint8_t arm;                /* 0: its input_port, 1: its output_port. */
-    uint8_t encap;              /* enum insp_encap. */
+    uint32_t function;  /* Id of it, 0: none... */
+    uint32_t inspector; /* ... of this inspector. */
+    uint8_t arm;        /* 0: its input_port, 1: its output_port. */
+    uint8_t encap;      /* enum insp_encap. */
 };
 
 struct ovsext_view;
@@ -138,15 +138,14 @@ void ovsext_view_builder_destroy(struct ovsext_view_builder *);
 const struct ovsext_view *ovsext_view_get(void);
 
 /* Look-ups; NULL: not in the view. */
-const struct ovsext_view_inspector *
-ovsext_view_inspector(const struct ovsext_view *, uint32_t id);
-const struct ovsext_view_bridge *
-ovsext_view_bridge(const struct ovsext_view *, const char *name);
-const struct ovsext_view_port *
-ovsext_view_port(const struct ovsext_view *, const char *name);
-const struct ovsext_view_attachment *
-ovsext_view_attachment(const struct ovsext_view_bridge *,
-                       uint32_t inspector_id);
+const struct ovsext_view_inspector *ovsext_view_inspector(
+    const struct ovsext_view *, uint32_t id);
+const struct ovsext_view_bridge *ovsext_view_bridge(const struct ovsext_view *,
+                                                    const char *name);
+const struct ovsext_view_port *ovsext_view_port(const struct ovsext_view *,
+                                                const char *name);
+const struct ovsext_view_attachment *ovsext_view_attachment(
+    const struct ovsext_view_bridge *, uint32_t inspector_id);
 
 /* Names this very view; 0: the empty one that is in force at first. */
 uint64_t ovsext_view_serial(const struct ovsext_view *);

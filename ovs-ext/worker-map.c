@@ -32,8 +32,7 @@ release_slot(void *slot_)
     /* A destructor of another key may still send packets by this thread;
      * then it claims a slot anew and this runs again. */
     my_slot = OVSEXT_NO_WORKER;
-    atomic_fetch_and_explicit(&taken[slot / 64],
-                              ~(UINT64_C(1) << slot % 64),
+    atomic_fetch_and_explicit(&taken[slot / 64], ~(UINT64_C(1) << slot % 64),
                               memory_order_release);
 }
 
@@ -98,8 +97,8 @@ ovsext_worker_count(void)
     unsigned int n = 0;
 
     for (unsigned int i = 0; i < N_WORDS; i++) {
-        n += __builtin_popcountll(atomic_load_explicit(&taken[i],
-                                                       memory_order_relaxed));
+        n += __builtin_popcountll(
+            atomic_load_explicit(&taken[i], memory_order_relaxed));
     }
     return n;
 }

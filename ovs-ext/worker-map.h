@@ -22,7 +22,7 @@
 #include "base/epoch.h"
 
 #define OVSEXT_MAX_WORKERS INSP_MAX_WORKERS
-#define OVSEXT_NO_WORKER UINT32_MAX
+#define OVSEXT_NO_WORKER   UINT32_MAX
 
 /* Main thread, once, before any thread asks for a slot. */
 void ovsext_worker_map_init(void);

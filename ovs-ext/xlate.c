@@ -26,14 +26,10 @@ ovsext_select(enum ovsext_select select, const struct ovsext_end *in,
               const struct ovsext_end *out)
 {
     switch (select) {
-    case OVSEXT_SELECT_FLOWS:
-        return false;
-    case OVSEXT_SELECT_VM_TO_VM:
-        return is_vm(in) && is_vm(out);
-    case OVSEXT_SELECT_VM:
-        return is_vm(in) || is_vm(out);
-    case OVSEXT_SELECT_ALL:
-        return true;
+    case OVSEXT_SELECT_FLOWS: return false;
+    case OVSEXT_SELECT_VM_TO_VM: return is_vm(in) && is_vm(out);
+    case OVSEXT_SELECT_VM: return is_vm(in) || is_vm(out);
+    case OVSEXT_SELECT_ALL: return true;
     }
     return false;
 }
@@ -142,11 +138,13 @@ ovsext_refuse_actions(bool supported, const char *bridge,
     if (supported) {
         return false;
     }
-    OFPACT_FOR_EACH_FLATTENED (a, ofpacts, ofpacts_len) {
+    OFPACT_FOR_EACH_FLATTENED(a, ofpacts, ofpacts_len)
+    {
         if (a->type == OFPACT_INSPECT) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
-            VLOG_WARN_RL(&rl, "refused an inspect(id=%"PRIu32") action: "
+            VLOG_WARN_RL(&rl,
+                         "refused an inspect(id=%" PRIu32 ") action: "
                          "inspect needs datapath_type=netdev on bridge %s",
                          ofpact_get_INSPECT(a)->id, bridge);
             return true;

@@ -33,16 +33,16 @@
 
 /* One end of an output. */
 struct ovsext_end {
-    uint32_t id;                /* Port id, 0: none. */
+    uint32_t id; /* Port id, 0: none. */
     enum ovsext_role role;
     bool is_tunnel;
-    bool is_trunk;              /* Frames may have a tag on the wire. */
-    uint16_t tag;               /* Of an access port, or the native VLAN;
-                                 * 0: none. */
-    uint16_t vid;               /* That the frame has there, 0: none. */
-    uint32_t key;               /* Of the tunnel. */
-    odp_port_t odp_port;        /* ODPP_NONE: none. */
-    struct eth_addr mac;        /* Of the VM; zeros: unknown. */
+    bool is_trunk;       /* Frames may have a tag on the wire. */
+    uint16_t tag;        /* Of an access port, or the native VLAN;
+                          * 0: none. */
+    uint16_t vid;        /* That the frame has there, 0: none. */
+    uint32_t key;        /* Of the tunnel. */
+    odp_port_t odp_port; /* ODPP_NONE: none. */
+    struct eth_addr mac; /* Of the VM; zeros: unknown. */
 };
 
 /* The two halves of a 64-bit tunnel key in one. */
@@ -56,16 +56,15 @@ bool ovsext_select(enum ovsext_select, const struct ovsext_end *in,
                    const struct ovsext_end *out);
 
 void ovsext_zone(struct insp_zone *, const struct ovsext_end *in,
-                 const struct ovsext_end *out, uint32_t bridge_id,
-                 bool flood);
+                 const struct ovsext_end *out, uint32_t bridge_id, bool flood);
 
 /* The extension's part of struct xlate_ctx; all zeros when a translation
  * begins. */
 struct ovsext_ctx {
-    struct ovsext_frozen frozen;    /* Kept when a translation freezes. */
-    int n_floods;                   /* > 0: outputs are copies of a flood. */
-    int n_mirrors;                  /* > 0: outputs feed a mirror. */
-    bool composing;                 /* Output is part of a redirect list. */
+    struct ovsext_frozen frozen; /* Kept when a translation freezes. */
+    int n_floods;                /* > 0: outputs are copies of a flood. */
+    int n_mirrors;               /* > 0: outputs feed a mirror. */
+    bool composing;              /* Output is part of a redirect list. */
 };
 
 /* Whether a packet has met an inspector, and that it has. */

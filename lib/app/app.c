@@ -30,7 +30,10 @@ static const struct insp_reader *const readers[INSP_N_APPS_READ] = {
 
 #define PORTS_MAX 8
 static const uint16_t ports[INSP_N_APPS_READ][PORTS_MAX] = {
-#define PORTS(...) { __VA_ARGS__ }
+#define PORTS(...)                                                            \
+    {                                                                         \
+        __VA_ARGS__                                                           \
+    }
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) [INSP_APP_##NAME] = PORTS,
 #include "app/app.def"
 };

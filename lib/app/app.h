@@ -20,9 +20,9 @@
 #include "base/cursor.h"
 
 enum insp_app {
-    INSP_APP_NONE,              /* Nothing was read, or not enough yet. */
-    INSP_APP_UNREAD,            /* Not read, for want of memory. */
-    INSP_APP_UNKNOWN,           /* Read, and not understood. */
+    INSP_APP_NONE,    /* Nothing was read, or not enough yet. */
+    INSP_APP_UNREAD,  /* Not read, for want of memory. */
+    INSP_APP_UNKNOWN, /* Read, and not understood. */
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_APP_##NAME,
 #include "app/app.def"
@@ -45,8 +45,8 @@ enum insp_app insp_app_by_word(const char *word);
 static inline bool
 insp_app_is_spoken(enum insp_app app)
 {
-    return app != INSP_APP_NONE && app < INSP_N_APPS
-           && app != INSP_APP_LISTENER;
+    return app != INSP_APP_NONE && app < INSP_N_APPS &&
+           app != INSP_APP_LISTENER;
 }
 
 /* "dns,smb": the words of a set of protocols that are read, a bit each. */
@@ -54,19 +54,19 @@ _Static_assert(INSP_N_APPS_READ <= 64, "a set of them is one word");
 void insp_apps_print(uint64_t apps, char *text, size_t size);
 
 enum insp_value_kind {
-    INSP_VALUE_UINT,            /* Number. */
-    INSP_VALUE_BOOL,            /* 0 or 1. */
-    INSP_VALUE_TEXT,            /* Bytes as they came. */
-    INSP_VALUE_LIST,            /* Texts, one a call, in order. */
-    INSP_VALUE_GROUP,           /* "KEY=value", one a call: an object of
-                                 * lists. */
-    INSP_VALUE_HEX,             /* Bytes, shown as hexadecimal digits. */
-    INSP_VALUE_IP,              /* 4 or 16 bytes. */
-    INSP_VALUE_IPS,             /* The same, one a call: a list. */
-    INSP_VALUE_MAC,             /* 6 bytes. */
-    INSP_VALUE_TIME,            /* Nanoseconds since 1970, as a number. */
-    INSP_VALUE_RAW,             /* Bytes that the exporter makes other fields
-                                 * of (record/finish.c). */
+    INSP_VALUE_UINT,  /* Number. */
+    INSP_VALUE_BOOL,  /* 0 or 1. */
+    INSP_VALUE_TEXT,  /* Bytes as they came. */
+    INSP_VALUE_LIST,  /* Texts, one a call, in order. */
+    INSP_VALUE_GROUP, /* "KEY=value", one a call: an object of
+                       * lists. */
+    INSP_VALUE_HEX,   /* Bytes, shown as hexadecimal digits. */
+    INSP_VALUE_IP,    /* 4 or 16 bytes. */
+    INSP_VALUE_IPS,   /* The same, one a call: a list. */
+    INSP_VALUE_MAC,   /* 6 bytes. */
+    INSP_VALUE_TIME,  /* Nanoseconds since 1970, as a number. */
+    INSP_VALUE_RAW,   /* Bytes that the exporter makes other fields
+                       * of (record/finish.c). */
 };
 
 enum insp_app_field {
@@ -91,20 +91,20 @@ struct insp_reading {
      * is done with them. */
     const uint8_t *bytes;
     size_t size;
-    bool is_stream;             /* TCP. */
-    bool is_last;               /* Stream: nothing will follow. */
-    bool after_gap;             /* Stream, reader that resyncs: bytes are
-                                 * missing before these; set once. */
-    uint64_t unpassed;          /* Stream: of the bytes that were to be passed,
-                                 * those that have not come; 0 unless the
-                                 * stream has ended before them. */
-    uint8_t side;               /* 0: sent by who began, 1: by who answers. */
-    uint8_t proto;              /* IP protocol. */
-    uint16_t port[2];           /* Of who began, of who answers. */
-    uint64_t now_ns;            /* Monotonic. */
-    void *state;                /* INSP_READER_STATE bytes, aligned to 8,
-                                 * zero when the connection's first bytes are
-                                 * shown. */
+    bool is_stream;    /* TCP. */
+    bool is_last;      /* Stream: nothing will follow. */
+    bool after_gap;    /* Stream, reader that resyncs: bytes are
+                        * missing before these; set once. */
+    uint64_t unpassed; /* Stream: of the bytes that were to be passed,
+                        * those that have not come; 0 unless the
+                        * stream has ended before them. */
+    uint8_t side;      /* 0: sent by who began, 1: by who answers. */
+    uint8_t proto;     /* IP protocol. */
+    uint16_t port[2];  /* Of who began, of who answers. */
+    uint64_t now_ns;   /* Monotonic. */
+    void *state;       /* INSP_READER_STATE bytes, aligned to 8,
+                        * zero when the connection's first bytes are
+                        * shown. */
 
     /* Set through the functions below. */
     uint64_t pass;
@@ -119,7 +119,7 @@ struct insp_reading {
 
 enum insp_guess {
     INSP_GUESS_NO,
-    INSP_GUESS_MAYBE,           /* Stream: more bytes will tell. */
+    INSP_GUESS_MAYBE, /* Stream: more bytes will tell. */
     INSP_GUESS_YES,
 };
 
@@ -225,7 +225,8 @@ void *insp_reading_memory(struct insp_reading *, unsigned int i, size_t size);
 /* Gives one back early; nothing happens when it was not borrowed. */
 void insp_reading_free_memory(struct insp_reading *, unsigned int i);
 
-#define INSP_READER(READER) extern const struct insp_reader insp_reader_##READER;
+#define INSP_READER(READER)                                                   \
+    extern const struct insp_reader insp_reader_##READER;
 #define PORTS(...)
 #define INSP_APP(NAME, WORD, READER, PORTS, TEXT) INSP_READER(READER)
 #include "app/app.def"

@@ -20,9 +20,9 @@
 #include "app/names.h"
 #include "app/stream.h"
 
-/* What a connection may have of memory while it is read: the dialog, what waits
- * and tables... */
-#define INSP_DIALOG_HELD_MAX 4096
+/* What a connection may have of memory while it is read: the dialog, what
+ * waits and tables... */
+#define INSP_DIALOG_HELD_MAX    4096
 /* ... and, beside that, records that are being made: if there is more than one
  * of them, and they are beyond, the oldest go out unfinished. */
 #define INSP_DIALOG_RECORDS_MAX (2 * INSP_EVENTS_OPEN * INSP_BLOCK_SMALL)
@@ -31,28 +31,28 @@
 #define INSP_DIALOG_NAME 104
 
 struct insp_dialog {
-    _Atomic uint32_t link;      /* Free ones. */
+    _Atomic uint32_t link; /* Free ones. */
     _Atomic uint32_t busy;
-    uint8_t share;              /* Whose dialogs and blocks it counts as. */
-    _Atomic(struct insp_conn *) conn;   /* Whose it is... */
-    uint32_t life;              /* ... in which of its lives; */
-    uint32_t index;             /* its place in the table. */
-    uint32_t events;            /* Open ones, oldest first: block, or 0... */
-    uint32_t event_bytes;       /* ... and how large all their blocks are. */
+    uint8_t share; /* Whose dialogs and blocks it counts as. */
+    _Atomic(struct insp_conn *) conn; /* Whose it is... */
+    uint32_t life;                    /* ... in which of its lives; */
+    uint32_t index;                   /* its place in the table. */
+    uint32_t events;      /* Open ones, oldest first: block, or 0... */
+    uint32_t event_bytes; /* ... and how large all their blocks are. */
     uint8_t n_events;
-    uint8_t app;                /* enum insp_app that reads; NONE: not known. */
-    uint8_t n_datagrams[2];     /* Not understood, by direction. */
-    uint32_t last_print;        /* Of the last datagram that may have had
-                                 * copies, ... */
-    uint64_t last_ns;           /* ... and when it came. */
-    bool after_gap[2];          /* By direction, like 'stream': 0 is from who
-                                 * began. */
+    uint8_t app;            /* enum insp_app that reads; NONE: not known. */
+    uint8_t n_datagrams[2]; /* Not understood, by direction. */
+    uint32_t last_print;    /* Of the last datagram that may have had
+                             * copies, ... */
+    uint64_t last_ns;       /* ... and when it came. */
+    bool after_gap[2];      /* By direction, like 'stream': 0 is from who
+                             * began. */
     struct insp_stream stream[2];
-    uint32_t memory[INSP_READING_MEMORIES];     /* Borrowed blocks, or 0. */
+    uint32_t memory[INSP_READING_MEMORIES]; /* Borrowed blocks, or 0. */
     uint64_t state[INSP_READER_STATE / 8];
-    _Atomic uint8_t name_size;  /* Set once, after... */
+    _Atomic uint8_t name_size; /* Set once, after... */
     char name[INSP_DIALOG_NAME];
-    _Atomic uint32_t name_block;        /* ... or a block with it. */
+    _Atomic uint32_t name_block; /* ... or a block with it. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_dialog) == 512, "is what is promised");
@@ -68,21 +68,21 @@ struct insp_dialogs {
     uint32_t n;
     size_t map_size;
     struct insp_stack free;
-    struct insp_stack ended;    /* Events; links are those of small blocks. */
+    struct insp_stack ended; /* Events; links are those of small blocks. */
     _Atomic uint32_t fresh INSP_LINE_ALIGNED;
     _Atomic uint64_t facts[INSP_N_READER_FACTS] INSP_LINE_ALIGNED;
     _Atomic uint64_t connections[INSP_N_APPS];
     _Atomic bool off[INSP_N_APPS];
-    struct insp_shares shares;  /* Of dialogs. */
-    _Atomic(struct insp_names *) names;     /* NULL: never were kept. */
-    _Atomic bool keeps_names;   /* Those that DNS tells. */
-    _Atomic bool wants_names;   /* Of servers, for as long as connections
-                                 * live. */
+    struct insp_shares shares;          /* Of dialogs. */
+    _Atomic(struct insp_names *) names; /* NULL: never were kept. */
+    _Atomic bool keeps_names;           /* Those that DNS tells. */
+    _Atomic bool wants_names; /* Of servers, for as long as connections
+                               * live. */
 
     /* Control thread. */
-    uint32_t ready;             /* Events taken, oldest first, or
-                                 * INSP_STACK_END. */
-    uint32_t taken;             /* Block that was handed out last, or 0. */
+    uint32_t ready; /* Events taken, oldest first, or
+                     * INSP_STACK_END. */
+    uint32_t taken; /* Block that was handed out last, or 0. */
 };
 
 /* Whose it is, for who holds it. */
@@ -100,26 +100,27 @@ struct insp_event {
     uint64_t ended_ns;
     uint64_t first_ns;
     struct insp_key key;
-    uint32_t block;             /* It stands in. */
-    uint32_t next;              /* Of the dialog's open ones: block, or 0. */
-    uint32_t more;              /* Block with the values that had no room, or
-                                 * 0. */
+    uint32_t block; /* It stands in. */
+    uint32_t next;  /* Of the dialog's open ones: block, or 0. */
+    uint32_t more;  /* Block with the values that had no room, or
+                     * 0. */
     uint32_t tag;
     uint32_t index;
     uint32_t port_id[2];
-    uint16_t size;              /* Of 'values'... */
-    uint16_t more_size;         /* ... and of those in 'more'. */
+    uint16_t size;      /* Of 'values'... */
+    uint16_t more_size; /* ... and of those in 'more'. */
     uint8_t initiator;
     uint8_t app;
-    uint8_t conn_app;           /* Of the connection, when it ended. */
-    uint8_t conn_state;         /* The same. */
+    uint8_t conn_app;   /* Of the connection, when it ended. */
+    uint8_t conn_state; /* The same. */
     bool is_cut;
-    uint64_t seen;              /* Fields, by number % 64: what is not here has
-                                 * not been set. */
+    uint64_t seen; /* Fields, by number % 64: what is not here has
+                    * not been set. */
     uint8_t values[];
 };
 
-#define INSP_EVENT_ROOM (INSP_BLOCK_SMALL - offsetof(struct insp_event, values))
+#define INSP_EVENT_ROOM                                                       \
+    (INSP_BLOCK_SMALL - offsetof(struct insp_event, values))
 
 static inline void
 insp_dialogs_note(struct insp_dialogs *ds, enum insp_reader_fact fact)
@@ -180,7 +181,7 @@ struct insp_turn {
     struct insp_dialogs *ds;
     struct insp_dialog *d;
     const struct insp_payload *payload;
-    bool changed;               /* What rules look at. */
+    bool changed; /* What rules look at. */
     bool stop;
 };
 

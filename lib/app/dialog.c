@@ -10,7 +10,7 @@
 
 #include "app/dialog-private.h"
 
-#define AGAIN_MAX   4           /* Changes of protocol within one packet. */
+#define AGAIN_MAX   4 /* Changes of protocol within one packet. */
 #define PRINT_BYTES 128
 #define COPY_NS     UINT64_C(20000000)
 
@@ -31,8 +31,7 @@ set_name(struct insp_turn *t, const struct insp_reading *r)
                 return;
             }
             to = insp_block_at(&t->ds->store, block);
-            atomic_store_explicit(&d->name_block, block,
-                                  memory_order_relaxed);
+            atomic_store_explicit(&d->name_block, block, memory_order_relaxed);
         }
         memcpy(to, r->name, r->name_size);
         atomic_store_explicit(&d->name_size, r->name_size,
@@ -162,8 +161,7 @@ mend_gap(struct insp_turn *t, unsigned int side)
 {
     struct insp_dialog *d = t->d;
     struct insp_stream *s = &d->stream[side];
-    const struct insp_reader *reader =
-        insp_reader_of((enum insp_app) d->app);
+    const struct insp_reader *reader = insp_reader_of((enum insp_app) d->app);
 
     insp_dialogs_note(t->ds, INSP_READER_GAP);
     if (d->app != INSP_APP_NONE && reader->resyncs) {
@@ -311,8 +309,7 @@ read_datagram(struct insp_turn *t, unsigned int side)
 static void
 trim(struct insp_turn *t)
 {
-    while (t->d->event_bytes > INSP_DIALOG_RECORDS_MAX &&
-           t->d->n_events > 1) {
+    while (t->d->event_bytes > INSP_DIALOG_RECORDS_MAX && t->d->n_events > 1) {
         insp_event_end_oldest(t->ds, t->d, t->payload->now_ns);
     }
 }
@@ -330,7 +327,7 @@ insp_dialog_feed(struct insp_dialogs *ds, struct insp_conn *conn,
     if (!INSP_READ(conn->flow[side].reads)) {
         insp_dialog_set_reads(conn, side, INSP_READS_ON);
     }
-    side ^= conn->initiator;    /* From here on 0 is who began. */
+    side ^= conn->initiator; /* From here on 0 is who began. */
     if (conn->key.proto == INSP_PROTO_TCP) {
         read_stream(&t, side);
     } else {
@@ -352,8 +349,8 @@ read_rest(struct insp_turn *t, unsigned int side)
 {
     struct insp_stream *s = &t->d->stream[side];
 
-    for (int i = 0; i <= INSP_STREAM_RANGES && s->n_ranges && !s->is_done &&
-                    !t->stop;
+    for (int i = 0;
+         i <= INSP_STREAM_RANGES && s->n_ranges && !s->is_done && !t->stop;
          i++) {
         mend_gap(t, side);
         show_waiting(t, side);

@@ -41,7 +41,7 @@ const char *insp_reader_fact_word(enum insp_reader_fact);
 
 struct insp_dialogs_config {
     uint32_t n_dialogs;
-    uint32_t n_small;           /* Blocks, see insp_store_init(). */
+    uint32_t n_small; /* Blocks, see insp_store_init(). */
     uint32_t n_large;
 };
 
@@ -64,26 +64,26 @@ insp_dialog_wants(const struct insp_conn *conn, unsigned int side,
 {
     uint8_t reads = INSP_READ(conn->flow[side].reads);
 
-    return reads != INSP_READS_DONE
-           && (payload_size
-               || (reads && tcp_flags & (INSP_TCP_FIN | INSP_TCP_RST)));
+    return reads != INSP_READS_DONE &&
+           (payload_size ||
+            (reads && tcp_flags & (INSP_TCP_FIN | INSP_TCP_RST)));
 }
 
 /* A packet's payload. */
 struct insp_payload {
-    const uint8_t *bytes;       /* 'captured' of 'size'. */
+    const uint8_t *bytes; /* 'captured' of 'size'. */
     size_t captured;
     size_t size;
-    uint32_t index;             /* Of the connection, in its table. */
-    uint32_t tcp_seq;           /* Of the first byte of the payload. */
-    uint32_t expected;          /* What was expected in its place, when the
-                                 * direction has had packets before. */
+    uint32_t index;    /* Of the connection, in its table. */
+    uint32_t tcp_seq;  /* Of the first byte of the payload. */
+    uint32_t expected; /* What was expected in its place, when the
+                        * direction has had packets before. */
     bool has_expected;
     uint8_t tcp_flags;
-    _Atomic uint8_t *at_work;   /* Where it is to be said which reader is at
-                                 * work (enum insp_app); NULL: nowhere. */
-    bool may_be_copy;           /* Of a datagram that was read already, for
-                                 * another receiver of a group. */
+    _Atomic uint8_t *at_work; /* Where it is to be said which reader is at
+                               * work (enum insp_app); NULL: nowhere. */
+    bool may_be_copy;         /* Of a datagram that was read already, for
+                               * another receiver of a group. */
     uint64_t now_ns;
 };
 
@@ -118,32 +118,32 @@ void insp_dialog_end(struct insp_dialogs *, struct insp_conn *);
 /* What was found, in the order in which it was. */
 struct insp_event_report {
     const struct insp_key *key;
-    uint32_t index;             /* Of the connection... */
-    uint64_t first_ns;          /* ... and when it began. */
-    uint64_t ended_ns;          /* When the event was complete. */
-    uint32_t port_id[2];        /* By side of the key. */
-    uint8_t initiator;          /* Side of the key. */
-    uint8_t app;                /* enum insp_app: whose fields they are... */
-    uint8_t conn_app;           /* ... and what the connection speaks, */
-    uint8_t conn_state;         /* and enum insp_conn_state bits of it. */
+    uint32_t index;      /* Of the connection... */
+    uint64_t first_ns;   /* ... and when it began. */
+    uint64_t ended_ns;   /* When the event was complete. */
+    uint32_t port_id[2]; /* By side of the key. */
+    uint8_t initiator;   /* Side of the key. */
+    uint8_t app;         /* enum insp_app: whose fields they are... */
+    uint8_t conn_app;    /* ... and what the connection speaks, */
+    uint8_t conn_state;  /* and enum insp_conn_state bits of it. */
     bool is_cut;
-    const uint8_t *values;      /* See insp_value_next(). */
+    const uint8_t *values; /* See insp_value_next(). */
     size_t size;
-    const uint8_t *more;        /* The same, behind them; or NULL. */
+    const uint8_t *more; /* The same, behind them; or NULL. */
     size_t more_size;
 };
 
 /* Control: the next event, valid until the next call; false: none now. */
-bool insp_dialogs_next(struct insp_dialogs *, struct insp_event_report *)
-    INSP_MUST_USE;
+bool insp_dialogs_next(struct insp_dialogs *,
+                       struct insp_event_report *) INSP_MUST_USE;
 
 /* Any thread. */
 struct insp_dialogs_stats {
     uint32_t n_dialogs, used;
-    uint32_t n_blocks, used_blocks;     /* Of all sizes. */
-    size_t bytes;                       /* Of memory. */
+    uint32_t n_blocks, used_blocks; /* Of all sizes. */
+    size_t bytes;                   /* Of memory. */
     uint64_t facts[INSP_N_READER_FACTS];
-    uint64_t connections[INSP_N_APPS];  /* By what they turned out to be. */
+    uint64_t connections[INSP_N_APPS]; /* By what they turned out to be. */
 };
 void insp_dialogs_get_stats(const struct insp_dialogs *,
                             struct insp_dialogs_stats *);
@@ -151,8 +151,8 @@ void insp_dialogs_get_stats(const struct insp_dialogs *,
 /* Bytes of memory that are the connection's at this moment: the dialog, what
  * waits, and tables; '*records': those that are being made.  0: it has none.
  * For tests, when nobody feeds it. */
-size_t insp_dialogs_held(const struct insp_dialogs *,
-                         const struct insp_conn *, size_t *records);
+size_t insp_dialogs_held(const struct insp_dialogs *, const struct insp_conn *,
+                         size_t *records);
 
 /* Any thread: one protocol is not to be read any more, or is again. */
 void insp_dialogs_switch(struct insp_dialogs *, enum insp_app, bool on);

@@ -95,8 +95,8 @@ insp_dialogs_destroy(struct insp_dialogs *ds)
 uint64_t
 insp_dialogs_untouched(const struct insp_dialogs *ds)
 {
-    return insp_memory_untouched(ds, ds->map_size)
-           + insp_memory_untouched(ds->store.map, ds->store.map_size);
+    return insp_memory_untouched(ds, ds->map_size) +
+           insp_memory_untouched(ds->store.map, ds->store.map_size);
 }
 
 void
@@ -145,7 +145,7 @@ insp_dialogs_held(const struct insp_dialogs *ds, const struct insp_conn *conn,
 /* ------------------------------------------------------------------------ */
 /* Names that DNS has told. */
 
-#define NAMES 16384
+#define NAMES     16384
 /* Seconds: a client may ask for a name well before it connects, and goes on
  * using old answers. */
 #define LEAST_TTL 30

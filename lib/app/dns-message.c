@@ -49,7 +49,7 @@ enum {
 
     CLASS_IN = 1,
     CLASS_UNICAST = 0x8000, /* Multicast: answer to me alone, or: this
-                                 * replaces all others. */
+                             * replaces all others. */
 
     OPTION_SUBNET = 8, /* RFC 7871, section 6. */
 };

@@ -17,8 +17,8 @@
 
 const struct insp_app_field_info insp_app_fields[INSP_N_APP_FIELDS] = {
 #define INSP_APP_FIELD(APP, NAME, KIND, PEN, ID, KEY, TEXT)                   \
-    [INSP_FIELD_##NAME] = { KEY, TEXT, PEN, ID, INSP_APP_##APP,               \
-                            INSP_VALUE_##KIND },
+    [INSP_FIELD_##                                                            \
+        NAME] = { KEY, TEXT, PEN, ID, INSP_APP_##APP, INSP_VALUE_##KIND },
 #include "app/field.def"
 };
 

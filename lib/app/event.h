@@ -50,8 +50,8 @@ void insp_event_bytes(struct insp_event *, enum insp_app_field,
                       const void *bytes, size_t size);
 void insp_event_text(struct insp_event *, enum insp_app_field, const char *);
 /* "KEY=bytes" for GROUP. */
-void insp_event_pair(struct insp_event *, enum insp_app_field,
-                     const char *key, const void *bytes, size_t size);
+void insp_event_pair(struct insp_event *, enum insp_app_field, const char *key,
+                     const void *bytes, size_t size);
 /* Whether it has been set. */
 bool insp_event_has(const struct insp_event *, enum insp_app_field);
 
@@ -66,8 +66,8 @@ void insp_event_end(struct insp_reading *, struct insp_event *);
  * and records carry them. */
 struct insp_value {
     enum insp_app_field field;
-    uint64_t number;            /* UINT, BOOL, TIME. */
-    const uint8_t *bytes;       /* All others; not ended by a zero. */
+    uint64_t number;      /* UINT, BOOL, TIME. */
+    const uint8_t *bytes; /* All others; not ended by a zero. */
     size_t size;
 };
 
@@ -91,8 +91,8 @@ struct insp_app_field_info {
     const char *text;
     uint32_t pen;
     uint16_t id;
-    uint8_t app;                /* enum insp_app: in whose record it stands. */
-    uint8_t kind;               /* enum insp_value_kind. */
+    uint8_t app;  /* enum insp_app: in whose record it stands. */
+    uint8_t kind; /* enum insp_value_kind. */
 };
 extern const struct insp_app_field_info insp_app_fields[INSP_N_APP_FIELDS];
 

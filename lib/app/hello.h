@@ -50,7 +50,7 @@ enum {
 struct insp_tls_hello {
     uint16_t version; /* In its head. */
     uint16_t best;    /* With supported_versions: the highest that
-                                 * is offered, or the one that is chosen. */
+                       * is offered, or the one that is chosen. */
     uint16_t cipher;  /* Server: chosen. */
     uint16_t group;   /* Server: of its key_share, or 0. */
     bool has_name;

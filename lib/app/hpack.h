@@ -14,9 +14,9 @@
  *           read any more.
  *
  * The sender's table of past headers may hold 4096 bytes and more.  Of it the
- * newest entries are kept whose headers records want, as far as they have room.
- * One that had no room left is never taken for another: that header is left
- * out.
+ * newest entries are kept whose headers records want, as far as they have
+ * room. One that had no room left is never taken for another: that header is
+ * left out.
  */
 
 #ifndef INSP_APP_HPACK_H

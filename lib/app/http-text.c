@@ -180,7 +180,10 @@ insp_http_guess_response(const uint8_t *at, size_t size)
 enum insp_http_header
 insp_http_header_of(const void *name, size_t size)
 {
-#define NAME(TEXT, HEADER) { TEXT, sizeof TEXT - 1, HEADER }
+#define NAME(TEXT, HEADER)                                                    \
+    {                                                                         \
+        TEXT, sizeof TEXT - 1, HEADER                                         \
+    }
     static const struct {
         const char *name;
         size_t size;

@@ -405,8 +405,8 @@ read_block_head(const struct turn *t, struct insp_cursor *c)
     return WENT_ON;
 }
 
-/* A value may be cut anywhere: then what there is of it is kept, in memory that
- * is borrowed for so long. */
+/* A value may be cut anywhere: then what there is of it is kept, in memory
+ * that is borrowed for so long. */
 static unsigned int
 place_of_value(const struct turn *t)
 {

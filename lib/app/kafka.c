@@ -132,7 +132,7 @@ static const char *const api_words[] = {
 struct expected {
     uint32_t correlation;
     uint8_t offset; /* Where it stands behind that number; 0: the
-                                 * place is free. */
+                     * place is free. */
 };
 
 struct state {

@@ -72,8 +72,7 @@ give_free(struct insp_dialogs *ds, uint8_t share, uint32_t at)
 static struct insp_dialog *
 lend(struct insp_dialogs *ds, struct insp_conn *conn, uint32_t index)
 {
-    uint8_t share =
-        insp_share_of(INSP_READ(conn->flow[conn->initiator].port));
+    uint8_t share = insp_share_of(INSP_READ(conn->flow[conn->initiator].port));
     uint32_t at = take_free(ds, share), none = 0;
     struct insp_dialog *d;
 
@@ -284,7 +283,7 @@ insp_dialog_name(const struct insp_dialogs *ds, const struct insp_conn *conn,
         } else if (block) {
             memcpy(name, insp_block_at(&ds->store, block), size);
         } else {
-            size = 0;       /* It goes, because nobody wants names now. */
+            size = 0; /* It goes, because nobody wants names now. */
         }
     }
     name[size] = '\0';

@@ -215,7 +215,8 @@ read_text(struct insp_cursor line, struct text *t)
     case GETS:
     case TOUCHES: read_keys(&line, t); return good;
     case STORES:
-        good &= read_number(insp_cursor_word(&line), &t->value_size); /* Flags. */
+        good &=
+            read_number(insp_cursor_word(&line), &t->value_size); /* Flags. */
         good &= is_number(insp_cursor_word(&line));
         good &= read_number(insp_cursor_word(&line), &t->value_size);
         t->has_value = true;

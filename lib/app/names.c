@@ -25,7 +25,7 @@ _Static_assert(INSP_APP_NAME_MAX < NAME_WORDS * 8, "a name has room");
 
 struct entry {
     _Atomic uint32_t sequence;
-    _Atomic uint32_t size;              /* Of the name; 0: empty. */
+    _Atomic uint32_t size; /* Of the name; 0: empty. */
     _Atomic uint64_t until_ns;
     _Atomic uint64_t key[KEY_WORDS];
     _Atomic uint64_t name[NAME_WORDS];
@@ -145,17 +145,16 @@ insp_names_learn(struct insp_names *names, const struct insp_name_key *key,
     struct entry *e = choose((struct entry *) set_of(names, key), key);
     uint32_t sequence = INSP_READ(e->sequence);
 
-    if (!size || size > INSP_APP_NAME_MAX || sequence & 1
-        || !atomic_compare_exchange_strong_explicit(
-               &e->sequence, &sequence, sequence + 1, memory_order_acquire,
-               memory_order_relaxed)) {
+    if (!size || size > INSP_APP_NAME_MAX || sequence & 1 ||
+        !atomic_compare_exchange_strong_explicit(
+            &e->sequence, &sequence, sequence + 1, memory_order_acquire,
+            memory_order_relaxed)) {
         return;
     }
     store(e->key, key, sizeof *key);
     store(e->name, name, size);
     atomic_store_explicit(&e->size, (uint32_t) size, memory_order_release);
-    atomic_store_explicit(&e->until_ns, now_ns + ttl_ns,
-                          memory_order_release);
+    atomic_store_explicit(&e->until_ns, now_ns + ttl_ns, memory_order_release);
     atomic_store_explicit(&e->sequence, sequence + 2, memory_order_release);
 }
 
@@ -172,8 +171,8 @@ copy(const struct entry *e, const struct insp_name_key *key, uint64_t now_ns,
         *size = atomic_load_explicit(&e->size, memory_order_acquire);
         load(e->name, bytes, NAME_WORDS);
     }
-    return !(before & 1) && before == INSP_READ(e->sequence)
-           && *size <= INSP_APP_NAME_MAX;
+    return !(before & 1) && before == INSP_READ(e->sequence) &&
+           *size <= INSP_APP_NAME_MAX;
 }
 
 bool

@@ -30,14 +30,14 @@
 struct insp_names;
 
 struct insp_name_key {
-    uint8_t client[16];         /* Addresses as in struct insp_key. */
+    uint8_t client[16]; /* Addresses as in struct insp_key. */
     uint8_t server[16];
-    uint64_t port_id;           /* Of the client. */
+    uint64_t port_id; /* Of the client. */
 };
 
 int insp_names_create(uint32_t n, const struct insp_hash_key *,
                       struct insp_names **) INSP_MUST_USE;
-void insp_names_destroy(struct insp_names *);           /* NULL is fine. */
+void insp_names_destroy(struct insp_names *); /* NULL is fine. */
 size_t insp_names_size(const struct insp_names *);
 
 /* 'name' as insp_reading_set_name() leaves it, at most INSP_APP_NAME_MAX. */

@@ -41,7 +41,7 @@ enum {
     FRAME_CLOSE = 0x1c,
 
     PACKET_MIN = 20, /* Behind the length: what the sample of
-                                 * header protection needs. */
+                      * header protection needs. */
     PACKETS_MAX = 8, /* Read of one datagram, */
     TRIES_MAX = 32,  /* of one dialog, */
     FRAMES_MAX = 64, /* CRYPTO frames of one packet. */

@@ -6,8 +6,8 @@
  * of it: who wants more must have less than what is free.  So one alone may
  * take a half, two a third each, and what n others hold leaves 1 / (n + 1).
  *
- * A VM is known by its port id, folded into a number; two that fold alike share.
- * Port 0 (no VM's; everything in a capture file) is not held to it.
+ * A VM is known by its port id, folded into a number; two that fold alike
+ * share. Port 0 (no VM's; everything in a capture file) is not held to it.
  *
  * Above:    app/store.c, app/lend.c.   Below:  base/compiler.h.
  * Threads:  any; two that take at the same moment may both get the last one

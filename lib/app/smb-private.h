@@ -32,11 +32,11 @@ struct insp_smb_file {
 
 struct insp_smb {
     uint64_t offers;  /* SMB 1: names that were offered, 4 bits
-                                 * each (insp_smb1_dialects[]). */
+                       * each (insp_smb1_dialects[]). */
     uint32_t left[2]; /* By side: bytes of the frame that follow. */
     uint32_t n;       /* Transactions. */
     uint16_t dialect; /* SMB 2's number, or SMB 1's in the table of
-                                 * names; 0: not known. */
+                       * names; 0: not known. */
     uint8_t next_file;
     uint8_t next_transfer;
     uint32_t unused[2];

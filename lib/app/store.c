@@ -99,7 +99,7 @@ class_for(size_t need)
     unsigned int class = 0;
 
     while (class < INSP_BLOCK_CLASSES && sizes[class] < need) {
-        class++;
+        class ++;
     }
     return class;
 }
@@ -118,7 +118,7 @@ insp_block_size_within(size_t room)
     unsigned int class = INSP_BLOCK_CLASSES;
 
     while (class && sizes[class - 1] > room) {
-        class--;
+        class --;
     }
     return class ? sizes[class - 1] : 0;
 }

@@ -29,21 +29,24 @@
 /* Whole cache lines.  The largest, a small one and a dialog make 4096; between
  * them stand what a segment holds, and a hello with a key that quantum
  * computers do not break. */
-#define INSP_BLOCK_SMALL  448
-#define INSP_BLOCK_LARGE  3136
-#define INSP_BLOCK_SIZES  { INSP_BLOCK_SMALL, 1536, 2048, INSP_BLOCK_LARGE }
-#define INSP_BLOCK_CLASSES 4
+#define INSP_BLOCK_SMALL 448
+#define INSP_BLOCK_LARGE 3136
+#define INSP_BLOCK_SIZES                                                      \
+    {                                                                         \
+        INSP_BLOCK_SMALL, 1536, 2048, INSP_BLOCK_LARGE                        \
+    }
+#define INSP_BLOCK_CLASSES     4
 #define INSP_BLOCK_CLASS_SHIFT 30
 
 struct insp_store_class {
     struct insp_stack free;
-    _Atomic uint32_t fresh INSP_LINE_ALIGNED;   /* Blocks handed out once;
-                                                 * may run a little over. */
+    _Atomic uint32_t fresh INSP_LINE_ALIGNED; /* Blocks handed out once;
+                                               * may run a little over. */
     struct insp_shares shares INSP_LINE_ALIGNED;
     uint32_t n;
     uint32_t size;
     uint8_t *blocks;
-    uint8_t *share_of;                  /* Of each block that is taken. */
+    uint8_t *share_of; /* Of each block that is taken. */
     _Atomic uint32_t *links;
 };
 
@@ -56,8 +59,8 @@ struct insp_store {
 /* Of the small ones 'n_small'; of those between twice 'n_large' and as many
  * as that, and 'n_large' of the largest. */
 size_t insp_store_size(uint32_t n_small, uint32_t n_large);
-int insp_store_init(struct insp_store *, uint32_t n_small, uint32_t n_large)
-    INSP_MUST_USE;
+int insp_store_init(struct insp_store *, uint32_t n_small,
+                    uint32_t n_large) INSP_MUST_USE;
 void insp_store_uninit(struct insp_store *);
 
 /* The size of the block that 'need' bytes take; 0: none is large enough. */

@@ -242,7 +242,7 @@ insp_stream_push(struct insp_stream *s, struct insp_store *store, uint32_t seq,
         s->pass = 0;
     }
     if (taken >= size) {
-        return size;        /* Nothing that is new. */
+        return size; /* Nothing that is new. */
     }
     bytes += INSP_MIN(taken, captured);
     captured -= INSP_MIN(taken, captured);

@@ -32,24 +32,24 @@
 #define INSP_STREAM_FAR     (1 << 20)
 
 struct insp_stream {
-    uint64_t pass;      /* Bytes at 'next' that nobody wants. */
-    uint32_t next;      /* Sequence number of the first byte that the reader
-                         * is not done with. */
-    uint32_t block;     /* Bytes from 'next' on, or 0. */
-    uint16_t size;      /* How many of them are in order. */
-    uint8_t n_ranges;   /* Behind a hole, ascending, apart: 'range'. */
-    uint8_t n_far;      /* Segments that were not kept, since the last one
-                         * that was in order. */
+    uint64_t pass;    /* Bytes at 'next' that nobody wants. */
+    uint32_t next;    /* Sequence number of the first byte that the reader
+                       * is not done with. */
+    uint32_t block;   /* Bytes from 'next' on, or 0. */
+    uint16_t size;    /* How many of them are in order. */
+    uint8_t n_ranges; /* Behind a hole, ascending, apart: 'range'. */
+    uint8_t n_far;    /* Segments that were not kept, since the last one
+                       * that was in order. */
     bool is_begun;
-    bool is_lost;       /* Bytes are missing for good. */
-    bool resyncs;       /* Its reader goes on behind them; the caller's. */
-    bool is_done;       /* Nobody wants any more of it. */
-    bool is_closed;     /* FIN; its place is 'end'. */
-    uint8_t share;      /* Whose blocks it takes; the caller's. */
-    uint16_t room;      /* How large a block may be; the caller's. */
+    bool is_lost;   /* Bytes are missing for good. */
+    bool resyncs;   /* Its reader goes on behind them; the caller's. */
+    bool is_done;   /* Nobody wants any more of it. */
+    bool is_closed; /* FIN; its place is 'end'. */
+    uint8_t share;  /* Whose blocks it takes; the caller's. */
+    uint16_t room;  /* How large a block may be; the caller's. */
     uint32_t end;
     struct {
-        uint16_t from, to;      /* In the block. */
+        uint16_t from, to; /* In the block. */
     } range[INSP_STREAM_RANGES];
 };
 
@@ -57,22 +57,22 @@ struct insp_stream {
 struct insp_stream_view {
     const uint8_t *bytes;
     size_t size;
-    size_t missing;     /* Behind them: on the wire, but not captured. */
-    bool is_new;        /* More than before the last push. */
+    size_t missing; /* Behind them: on the wire, but not captured. */
+    bool is_new;    /* More than before the last push. */
 };
 
 /* The stream begins with the byte 'seq'. */
 void insp_stream_begin(struct insp_stream *, uint32_t seq);
 
-/* Takes 'captured' of the 'size' bytes of a segment that begins with 'seq'; returns
- * how many of the 'size' it took: when that is less, the rest is to be pushed again
- * after reading, unless the stream is lost.  '*view' is what can be read now,
- * valid until the next call; it may lie in 'bytes'.  Call insp_stream_done()
- * after each time, with how many of them are not needed any more and how many
- * behind them shall be passed. */
-size_t insp_stream_push(struct insp_stream *, struct insp_store *, uint32_t seq,
-                      const uint8_t *bytes, size_t captured, size_t size,
-                      struct insp_stream_view *view);
+/* Takes 'captured' of the 'size' bytes of a segment that begins with 'seq';
+ * returns how many of the 'size' it took: when that is less, the rest is to be
+ * pushed again after reading, unless the stream is lost.  '*view' is what can
+ * be read now, valid until the next call; it may lie in 'bytes'.  Call
+ * insp_stream_done() after each time, with how many of them are not needed any
+ * more and how many behind them shall be passed. */
+size_t insp_stream_push(struct insp_stream *, struct insp_store *,
+                        uint32_t seq, const uint8_t *bytes, size_t captured,
+                        size_t size, struct insp_stream_view *view);
 void insp_stream_done(struct insp_stream *, struct insp_store *,
                       const struct insp_stream_view *, size_t n,
                       uint64_t pass);

@@ -41,7 +41,7 @@ enum {
 
 struct state {
     uint16_t left[2]; /* Of the record of the handshake that the
-                                 * shown bytes lie in. */
+                       * shown bytes lie in. */
     uint16_t version; /* That was chosen. */
     bool has_client;  /* Hello. */
     bool has_server;

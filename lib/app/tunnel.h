@@ -56,7 +56,7 @@ struct insp_tunnel_cargo {
     size_t size;
     uint16_t type;    /* INSP_TUNNEL_ETHERNET or an ethertype. */
     uint32_t network; /* VNI, key or what else keeps apart equal
-                                 * addresses. */
+                       * addresses. */
 };
 
 #define INSP_TUNNEL_SEEN 40

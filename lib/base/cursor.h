@@ -32,7 +32,7 @@ insp_cursor(const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
 
-    return (struct insp_cursor) { at, size ? at + size : at, false };
+    return (struct insp_cursor){ at, size ? at + size : at, false };
 }
 
 static inline size_t
@@ -54,7 +54,7 @@ insp_cursor_take(struct insp_cursor *c, size_t size)
     }
     c->at = size ? at + size : at;
     if (size && !at) {
-        __builtin_unreachable();    /* Callers need not ask twice. */
+        __builtin_unreachable(); /* Callers need not ask twice. */
     }
     return at;
 }
@@ -72,7 +72,7 @@ insp_cursor_sub(struct insp_cursor *c, size_t size)
     const uint8_t *at = insp_cursor_take(c, size);
 
     return at ? insp_cursor(at, size)
-              : (struct insp_cursor) { c->end, c->end, true };
+              : (struct insp_cursor){ c->end, c->end, true };
 }
 
 static inline uint8_t

@@ -72,8 +72,8 @@ insp_epoch_enter(struct insp_epoch *e, unsigned int slot)
 {
     uint64_t now = atomic_load_explicit(&e->now, memory_order_acquire);
 
-    if (INSP_UNLIKELY(slot >= atomic_load_explicit(&e->n_slots,
-                                                   memory_order_relaxed))) {
+    if (INSP_UNLIKELY(
+            slot >= atomic_load_explicit(&e->n_slots, memory_order_relaxed))) {
         insp_epoch_widen(e, slot);
     }
     atomic_store_explicit(&e->slots[slot].entered, now, memory_order_seq_cst);

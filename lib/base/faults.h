@@ -19,10 +19,10 @@
 #include "base/compiler.h"
 
 struct insp_faults {
-    char text[1024];            /* "" when there are none. */
+    char text[1024]; /* "" when there are none. */
     size_t length;
-    unsigned int n;             /* All, those that did not fit included. */
-    bool full;                  /* Ends in "; ...". */
+    unsigned int n; /* All, those that did not fit included. */
+    bool full;      /* Ends in "; ...". */
 };
 
 void insp_faults_init(struct insp_faults *);

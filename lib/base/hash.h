@@ -21,7 +21,7 @@
 #include "base/compiler.h"
 
 struct insp_hash_key {
-    uint64_t k[4];              /* Random, from the host. */
+    uint64_t k[4]; /* Random, from the host. */
 };
 
 static inline uint64_t

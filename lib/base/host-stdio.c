@@ -78,7 +78,7 @@ stdio_random(void *aux INSP_UNUSED, void *bytes, size_t size)
 void
 insp_host_stdio(struct insp_host *host, enum insp_log_level level)
 {
-    *host = (struct insp_host) {
+    *host = (struct insp_host){
         .aux = (void *) (uintptr_t) &levels[level],
         .log = stdio_log,
         .monotonic_ns = stdio_monotonic_ns,

@@ -104,9 +104,9 @@ read_locks(struct insp_memory *m)
     (void) read_number("/proc/self/status", "CapEff:", 16, &capabilities);
     m->locked = kib * 1024;
     m->lockable = UINT64_MAX;
-    if (kib && !(capabilities >> CAPABILITY_IPC_LOCK & 1)
-        && !getrlimit(RLIMIT_MEMLOCK, &limit)
-        && limit.rlim_cur != RLIM_INFINITY) {
+    if (kib && !(capabilities >> CAPABILITY_IPC_LOCK & 1) &&
+        !getrlimit(RLIMIT_MEMLOCK, &limit) &&
+        limit.rlim_cur != RLIM_INFINITY) {
         m->lockable = limit.rlim_cur - INSP_MIN(limit.rlim_cur, m->locked);
     }
 }
@@ -117,8 +117,9 @@ insp_memory_read(struct insp_memory *m)
     uint64_t kib;
 
     memset(m, 0, sizeof *m);
-    m->available = (read_number("/proc/meminfo", "MemAvailable:", 10, &kib)
-                    ? kib * 1024 : UINT64_MAX);
+    m->available =
+        (read_number("/proc/meminfo", "MemAvailable:", 10, &kib) ? kib * 1024
+                                                                 : UINT64_MAX);
     read_groups(m);
     read_locks(m);
 }
@@ -132,13 +133,17 @@ insp_memory_allows(const struct insp_memory *m, uint64_t need,
 
     left -= INSP_MIN(left, promised);
     if (need > m->lockable) {
-        snprintf(why, size, "of which %s may still be locked in memory "
+        snprintf(why, size,
+                 "of which %s may still be locked in memory "
                  "(--mlockall; RLIMIT_MEMLOCK, LimitMEMLOCK= of the "
-                 "service)", insp_memory_text(m->lockable, text));
+                 "service)",
+                 insp_memory_text(m->lockable, text));
         return false;
     } else if (need > left) {
-        snprintf(why, size, "and %s can be had (%s available%s, a sixteenth "
-                 "of it is left alone%s)", insp_memory_text(left, text),
+        snprintf(why, size,
+                 "and %s can be had (%s available%s, a sixteenth "
+                 "of it is left alone%s)",
+                 insp_memory_text(left, text),
                  insp_memory_text(m->available, more),
                  m->is_group ? " in the control group" : "",
                  promised ? ", and other tables will need theirs" : "");
@@ -150,7 +155,9 @@ insp_memory_allows(const struct insp_memory *m, uint64_t need,
 uint64_t
 insp_memory_untouched(const void *map, size_t size)
 {
-    enum { PAGES = 4096 };
+    enum {
+        PAGES = 4096
+    };
     static const unsigned int bit = 1;
     size_t page = (size_t) sysconf(_SC_PAGESIZE);
     unsigned char resident[PAGES];

@@ -18,12 +18,12 @@
 #include "base/compiler.h"
 
 struct insp_memory {
-    uint64_t available;         /* Bytes, of the machine or of the control
-                                 * group, whichever has less. */
-    bool is_group;              /* It is the control group that has less. */
-    uint64_t locked;            /* Bytes that this process has locked. */
-    uint64_t lockable;          /* ... and may lock besides; UINT64_MAX when
-                                 * new memory is not locked, or unlimited. */
+    uint64_t available; /* Bytes, of the machine or of the control
+                         * group, whichever has less. */
+    bool is_group;      /* It is the control group that has less. */
+    uint64_t locked;    /* Bytes that this process has locked. */
+    uint64_t lockable;  /* ... and may lock besides; UINT64_MAX when
+                         * new memory is not locked, or unlimited. */
 };
 
 void insp_memory_read(struct insp_memory *);

@@ -32,7 +32,7 @@ insp_put(void *buffer, size_t size)
 {
     uint8_t *start = buffer;
 
-    return (struct insp_put) { start, start, start + size, false };
+    return (struct insp_put){ start, start, start + size, false };
 }
 
 static inline size_t

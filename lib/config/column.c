@@ -38,11 +38,11 @@ store(const struct insp_column *c, void *result, uint64_t number)
     void *member = (char *) result + c->offset;
 
     if (c->size == sizeof(uint8_t)) {
-        memcpy(member, &(uint8_t) { number }, sizeof(uint8_t));
+        memcpy(member, &(uint8_t){ number }, sizeof(uint8_t));
     } else if (c->size == sizeof number) {
         memcpy(member, &number, sizeof number);
     } else {
-        memcpy(member, &(uint32_t) { number }, sizeof(uint32_t));
+        memcpy(member, &(uint32_t){ number }, sizeof(uint32_t));
     }
 }
 
@@ -117,13 +117,15 @@ read_uint(const struct insp_column *c, const char *value, void *result,
     bool none = c->kind == INSP_COLUMN_LIMIT;
     uint64_t number;
 
-    if (insp_config_uint(value, &number)
-        && ((number >= c->low && number <= c->high) || (none && !number))) {
+    if (insp_config_uint(value, &number) &&
+        ((number >= c->low && number <= c->high) || (none && !number))) {
         store(c, result, number * c->scale);
         return true;
     }
-    insp_fault(faults, "%s '" QUOTE "': not %sa whole number from %llu to "
-               "%llu", c->key, value, none && c->low ? "0, nor " : "",
+    insp_fault(faults,
+               "%s '" QUOTE "': not %sa whole number from %llu to "
+               "%llu",
+               c->key, value, none && c->low ? "0, nor " : "",
                (unsigned long long) c->low, (unsigned long long) c->high);
     return false;
 }
@@ -139,12 +141,12 @@ read_percent(const struct insp_column *c, const char *value, void *result,
     uint64_t whole, part = 0;
     char text[16] = "";
 
-    if (strlen(value) < sizeof text && n_decimals <= 4
-        && (!point || n_decimals)) {
+    if (strlen(value) < sizeof text && n_decimals <= 4 &&
+        (!point || n_decimals)) {
         memcpy(text, value, point ? (size_t) (point - value) : strlen(value));
-        if (insp_config_uint(text, &whole)
-            && (!point || insp_config_uint(point + 1, &part))
-            && whole * 10000 <= c->high) {
+        if (insp_config_uint(text, &whole) &&
+            (!point || insp_config_uint(point + 1, &part)) &&
+            whole * 10000 <= c->high) {
             for (size_t i = n_decimals; i < 4; i++) {
                 part *= 10;
             }
@@ -155,9 +157,10 @@ read_percent(const struct insp_column *c, const char *value, void *result,
             }
         }
     }
-    insp_fault(faults, "%s '" QUOTE "': not a number of percent from %llu to "
-               "%llu, such as 0.5", c->key, value,
-               (unsigned long long) c->low / 10000,
+    insp_fault(faults,
+               "%s '" QUOTE "': not a number of percent from %llu to "
+               "%llu, such as 0.5",
+               c->key, value, (unsigned long long) c->low / 10000,
                (unsigned long long) c->high / 10000);
     return false;
 }
@@ -224,8 +227,10 @@ read_apps(const struct insp_column *c, const char *value, void *member,
         memcpy(word, value, INSP_MIN(length, sizeof word - 1));
         app = insp_app_by_word(word);
         if (!insp_reader_of(app)) {
-            insp_fault(faults, "%s '" QUOTE "': no protocol that is read, "
-                       "such as tls, dns, http", c->key, word);
+            insp_fault(faults,
+                       "%s '" QUOTE "': no protocol that is read, "
+                       "such as tls, dns, http",
+                       c->key, word);
             return false;
         }
         apps |= UINT64_C(1) << app;
@@ -269,8 +274,8 @@ read_tls(const struct insp_column *c, const char *value, char *member,
     for (const char *word = value; *word;) {
         size_t length = strcspn(word, ",");
 
-        if (length != 7
-            || (memcmp(word, "TLSv1.2", 7) && memcmp(word, "TLSv1.3", 7))) {
+        if (length != 7 ||
+            (memcmp(word, "TLSv1.2", 7) && memcmp(word, "TLSv1.3", 7))) {
             insp_fault(faults, "%s '%.*s': neither TLSv1.2 nor TLSv1.3",
                        c->key, (int) INSP_MIN(length, 80), word);
             return false;
@@ -282,8 +287,8 @@ read_tls(const struct insp_column *c, const char *value, char *member,
 }
 
 bool
-insp_column_read(const struct insp_column *c, const char *value,
-                 void *result, struct insp_faults *faults)
+insp_column_read(const struct insp_column *c, const char *value, void *result,
+                 struct insp_faults *faults)
 {
     void *member = (char *) result + c->offset;
 
@@ -312,8 +317,7 @@ insp_column_read(const struct insp_column *c, const char *value,
     case INSP_COLUMN_SERVICES:
     case INSP_COLUMN_ADDRESSES:
     case INSP_COLUMN_LATER:
-    case INSP_COLUMN_ELSE:
-        break;
+    case INSP_COLUMN_ELSE: break;
     }
     return true;
 }
@@ -321,9 +325,9 @@ insp_column_read(const struct insp_column *c, const char *value,
 static size_t
 element_size(const struct insp_column *c)
 {
-    return c->kind == INSP_COLUMN_TERMS ? sizeof(struct insp_term)
+    return c->kind == INSP_COLUMN_TERMS      ? sizeof(struct insp_term)
            : c->kind == INSP_COLUMN_SERVICES ? sizeof(struct insp_service)
-           : sizeof(struct insp_address);
+                                             : sizeof(struct insp_address);
 }
 
 static bool
@@ -331,10 +335,10 @@ read_element(const struct insp_column *c, const char *value, void *element,
              struct insp_faults *faults)
 {
     return c->kind == INSP_COLUMN_TERMS
-           ? insp_term_parse(value, c->key, element, faults)
+               ? insp_term_parse(value, c->key, element, faults)
            : c->kind == INSP_COLUMN_SERVICES
-           ? insp_service_parse(value, c->key, element, faults)
-           : insp_address_parse(value, c->key, element, faults);
+               ? insp_service_parse(value, c->key, element, faults)
+               : insp_address_parse(value, c->key, element, faults);
 }
 
 void
@@ -397,8 +401,8 @@ print_percent(uint32_t millionths, char *text, size_t size)
 }
 
 bool
-insp_column_print(const struct insp_column *c, const void *result,
-                  char *text, size_t size)
+insp_column_print(const struct insp_column *c, const void *result, char *text,
+                  size_t size)
 {
     const void *member = (const char *) result + c->offset;
     uint64_t apps;
@@ -412,9 +416,7 @@ insp_column_print(const struct insp_column *c, const void *result,
         snprintf(text, size, "%s", (const char *) member);
         return true;
 
-    case INSP_COLUMN_KEYS:
-        print_keys(member, text, size);
-        return true;
+    case INSP_COLUMN_KEYS: print_keys(member, text, size); return true;
 
     case INSP_COLUMN_APPS:
         memcpy(&apps, member, sizeof apps);
@@ -449,8 +451,7 @@ insp_column_print(const struct insp_column *c, const void *result,
     case INSP_COLUMN_SERVICES:
     case INSP_COLUMN_ADDRESSES:
     case INSP_COLUMN_LATER:
-    case INSP_COLUMN_ELSE:
-        break;
+    case INSP_COLUMN_ELSE: break;
     }
     return false;
 }

@@ -50,16 +50,16 @@ enum insp_column_kind {
 };
 
 struct insp_column {
-    unsigned int table;         /* The caller's. */
+    unsigned int table; /* The caller's. */
     const char *key;
     enum insp_column_kind kind;
-    const char *const *words;   /* WORD: by value, then NULL. */
-    size_t offset;              /* Of the member in the result; of a list the
-                                 * pointer... */
+    const char *const *words; /* WORD: by value, then NULL. */
+    size_t offset;            /* Of the member in the result; of a list the
+                               * pointer... */
     size_t size;
-    size_t count_offset;        /* ... and the size_t. */
-    const char *def;            /* NULL: must be set. */
-    uint64_t low, high;         /* List: at most 'high' values; 0: any. */
+    size_t count_offset; /* ... and the size_t. */
+    const char *def;     /* NULL: must be set. */
+    uint64_t low, high;  /* List: at most 'high' values; 0: any. */
     uint32_t scale;
     const char *text;
 };

@@ -21,8 +21,8 @@
 
 #include "config/column.h"
 
-#define QUOTE INSP_QUOTE
-#define IPFIX_TLS_PORT 4740     /* RFC 7011, section 10.3.4. */
+#define QUOTE          INSP_QUOTE
+#define IPFIX_TLS_PORT 4740 /* RFC 7011, section 10.3.4. */
 
 static const char *const words_mode[] = {
     [INSP_MODE_TAP] = "tap",
@@ -53,12 +53,9 @@ static const char *const words_direction[] = {
     NULL,
 };
 static const char *const words_action[] = {
-    [INSP_ACTION_ALLOW] = "allow",
-    [INSP_ACTION_DROP] = "drop",
-    [INSP_ACTION_RESET] = "reset",
-    [INSP_ACTION_REDIRECT] = "redirect",
-    [INSP_ACTION_ALERT] = "alert",
-    NULL,
+    [INSP_ACTION_ALLOW] = "allow", [INSP_ACTION_DROP] = "drop",
+    [INSP_ACTION_RESET] = "reset", [INSP_ACTION_REDIRECT] = "redirect",
+    [INSP_ACTION_ALERT] = "alert", NULL,
 };
 static const char *const words_step[] = {
 #define INSP_STEP(NAME, WORD, TEXT) [INSP_STEP_##NAME] = WORD,
@@ -111,20 +108,40 @@ enum table {
 #define K_SERVICES  INSP_COLUMN_SERVICES, NULL
 #define K_ADDRESSES INSP_COLUMN_ADDRESSES, NULL
 
-#define INSP_SETTING(TABLE, KEY, KIND, MEMBER, DEF, LOW, HIGH, SCALE, TEXT) \
-    { TABLE_##TABLE, KEY, K_##KIND, offsetof(RESULT_##TABLE, MEMBER),       \
-      sizeof(((RESULT_##TABLE *) 0)->MEMBER), 0, DEF, LOW, HIGH, SCALE,     \
+#define INSP_SETTING(TABLE, KEY, KIND, MEMBER, DEF, LOW, HIGH, SCALE, TEXT)   \
+    { TABLE_##TABLE,                                                          \
+      KEY,                                                                    \
+      K_##KIND,                                                               \
+      offsetof(RESULT_##TABLE, MEMBER),                                       \
+      sizeof(((RESULT_##TABLE *) 0)->MEMBER),                                 \
+      0,                                                                      \
+      DEF,                                                                    \
+      LOW,                                                                    \
+      HIGH,                                                                   \
+      SCALE,                                                                  \
       TEXT },
-#define INSP_LIST(TABLE, KEY, KIND, MEMBER, COUNT, HIGH, TEXT)              \
-    { TABLE_##TABLE, KEY, K_##KIND, offsetof(RESULT_##TABLE, MEMBER),       \
-      sizeof(((RESULT_##TABLE *) 0)->MEMBER),                               \
-      offsetof(RESULT_##TABLE, COUNT), NULL, 0, HIGH, 1, TEXT },
-#define INSP_LATER(TABLE, KEY, TEXT)                                        \
-    { TABLE_##TABLE, KEY, INSP_COLUMN_LATER, NULL, 0, 0, 0, NULL, 0, 0, 0,  \
+#define INSP_LIST(TABLE, KEY, KIND, MEMBER, COUNT, HIGH, TEXT)                \
+    { TABLE_##TABLE,                                                          \
+      KEY,                                                                    \
+      K_##KIND,                                                               \
+      offsetof(RESULT_##TABLE, MEMBER),                                       \
+      sizeof(((RESULT_##TABLE *) 0)->MEMBER),                                 \
+      offsetof(RESULT_##TABLE, COUNT),                                        \
+      NULL,                                                                   \
+      0,                                                                      \
+      HIGH,                                                                   \
+      1,                                                                      \
       TEXT },
-#define INSP_ELSE(TABLE, KEY, TEXT)                                         \
-    { TABLE_##TABLE, KEY, INSP_COLUMN_ELSE, NULL, 0, 0, 0, NULL, 0, 0, 0,   \
-      TEXT },
+#define INSP_LATER(TABLE, KEY, TEXT)                                          \
+    {                                                                         \
+        TABLE_##TABLE, KEY, INSP_COLUMN_LATER, NULL, 0, 0, 0, NULL, 0, 0, 0,  \
+        TEXT                                                                  \
+    },
+#define INSP_ELSE(TABLE, KEY, TEXT)                                           \
+    {                                                                         \
+        TABLE_##TABLE, KEY, INSP_COLUMN_ELSE, NULL, 0, 0, 0, NULL, 0, 0, 0,   \
+        TEXT                                                                  \
+    },
 
 static const struct insp_column columns[] = {
 #include "config/columns.def"
@@ -135,9 +152,9 @@ static const struct insp_column columns[] = {
 #undef INSP_LATER
 #undef INSP_ELSE
 
-#define FOR_EACH_COLUMN(C, TABLE)                                           \
-    for (const struct insp_column *C = columns;                             \
-         C < columns + INSP_ARRAY_SIZE(columns); C++)                       \
+#define FOR_EACH_COLUMN(C, TABLE)                                             \
+    for (const struct insp_column *C = columns;                               \
+         C < columns + INSP_ARRAY_SIZE(columns); C++)                         \
         if (C->table == (TABLE))
 
 const char *
@@ -190,7 +207,8 @@ find_value(const struct insp_setting *settings, size_t n, const char *key)
 static const struct insp_column *
 find_column(enum table table, const char *key)
 {
-    FOR_EACH_COLUMN (c, table) {
+    FOR_EACH_COLUMN(c, table)
+    {
         if (!strcmp(c->key, key)) {
             return c;
         }
@@ -224,8 +242,8 @@ warn_of_unknown(enum table table, const struct insp_setting *settings,
     const char *last = "";
 
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(settings[i].key, last)
-            && !find_column(table, settings[i].key)) {
+        if (strcmp(settings[i].key, last) &&
+            !find_column(table, settings[i].key)) {
             insp_fault(warnings, QUOTE ": no such setting", settings[i].key);
         }
         last = settings[i].key;
@@ -239,7 +257,8 @@ parse(enum table table, const struct insp_setting *settings, size_t n,
     const char *token = find_value(settings, n, "token_file");
     bool has_token = table == TABLE_UPLINK && token && *token;
 
-    FOR_EACH_COLUMN (c, table) {
+    FOR_EACH_COLUMN(c, table)
+    {
         const char *value = find_value(settings, n, c->key);
 
         if (insp_column_is_list(c)) {
@@ -287,9 +306,10 @@ insp_config_inspector_parse(const struct insp_setting *settings, size_t n,
     memset(result, 0, sizeof *result);
     parse(TABLE_INSPECTOR, settings, n, result, faults, warnings);
     if (result->base.half_open_limit > result->base.flow_limit) {
-        insp_fault(faults, "other_config:half-open-limit '%u': more than "
-                   "flow_limit, which is %u", result->base.half_open_limit,
-                   result->base.flow_limit);
+        insp_fault(faults,
+                   "other_config:half-open-limit '%u': more than "
+                   "flow_limit, which is %u",
+                   result->base.half_open_limit, result->base.flow_limit);
     }
     return faults->n == n_before;
 }
@@ -304,9 +324,9 @@ insp_config_rule_parse(const struct insp_setting *settings, size_t n,
 
     memset(result, 0, sizeof *result);
     parse(TABLE_RULE, settings, n, result, faults, warnings);
-    if (reads_well(TABLE_RULE, settings, n, "slot")
-        && reads_well(TABLE_RULE, settings, n, "action")
-        && !insp_rule_check(&result->base, faults)) {
+    if (reads_well(TABLE_RULE, settings, n, "slot") &&
+        reads_well(TABLE_RULE, settings, n, "action") &&
+        !insp_rule_check(&result->base, faults)) {
         return false;
     }
     return faults->n == n_before;
@@ -317,9 +337,11 @@ check_slot(const struct insp_config_function *function,
            struct insp_faults *faults)
 {
     if (function->base.slot < INSP_FIRST_SERVICE_SLOT) {
-        insp_fault(faults, "slot %u is built in: service functions go to "
-                   "slots %d to %d", function->base.slot,
-                   INSP_FIRST_SERVICE_SLOT, INSP_N_SLOTS - 1);
+        insp_fault(faults,
+                   "slot %u is built in: service functions go to "
+                   "slots %d to %d",
+                   function->base.slot, INSP_FIRST_SERVICE_SLOT,
+                   INSP_N_SLOTS - 1);
     }
 }
 
@@ -327,9 +349,10 @@ static void
 check_arms(const struct insp_config_function *function,
            struct insp_faults *faults)
 {
-    if (function->base.arms == INSP_ARMS_BY_DIRECTION
-        && function->base.one_armed) {
-        insp_fault(faults, "arms 'by-direction': '" QUOTE "' is the only "
+    if (function->base.arms == INSP_ARMS_BY_DIRECTION &&
+        function->base.one_armed) {
+        insp_fault(faults,
+                   "arms 'by-direction': '" QUOTE "' is the only "
                    "port; output_port must be set to another one",
                    function->input_port);
     }
@@ -342,9 +365,10 @@ check_probes(const struct insp_config_function *function,
     uint32_t least = 2 * function->base.probe_interval_ms;
 
     if (function->base.probe_timeout_ms < least) {
-        insp_fault(faults, "probe_timeout '%u': must be at least %u, twice "
-                   "the probe_interval", function->base.probe_timeout_ms,
-                   least);
+        insp_fault(faults,
+                   "probe_timeout '%u': must be at least %u, twice "
+                   "the probe_interval",
+                   function->base.probe_timeout_ms, least);
     }
 }
 
@@ -366,12 +390,12 @@ insp_config_function_parse(const struct insp_setting *settings, size_t n,
     if (reads_well(TABLE_FUNCTION, settings, n, "slot")) {
         check_slot(result, faults);
     }
-    if (reads_well(TABLE_FUNCTION, settings, n, "input_port")
-        && reads_well(TABLE_FUNCTION, settings, n, "output_port")) {
+    if (reads_well(TABLE_FUNCTION, settings, n, "input_port") &&
+        reads_well(TABLE_FUNCTION, settings, n, "output_port")) {
         check_arms(result, faults);
     }
-    if (reads_well(TABLE_FUNCTION, settings, n, "probe_interval")
-        && reads_well(TABLE_FUNCTION, settings, n, "probe_timeout")) {
+    if (reads_well(TABLE_FUNCTION, settings, n, "probe_interval") &&
+        reads_well(TABLE_FUNCTION, settings, n, "probe_timeout")) {
         check_probes(result, faults);
     }
     return faults->n == n_before;
@@ -380,8 +404,7 @@ insp_config_function_parse(const struct insp_setting *settings, size_t n,
 bool
 insp_config_set_parse(const struct insp_setting *settings, size_t n,
                       struct insp_config_set *result,
-                      struct insp_faults *faults,
-                      struct insp_faults *warnings)
+                      struct insp_faults *faults, struct insp_faults *warnings)
 {
     unsigned int n_before = faults->n;
 
@@ -418,13 +441,15 @@ check_credentials(const struct insp_setting *settings, size_t n,
     for (size_t i = 0; base->token_file[0] && i < INSP_ARRAY_SIZE(others);
          i++) {
         if (find_value(settings, n, others[i])) {
-            insp_fault(faults, "%s: cannot be set beside token_file, which "
-                       "stands in for certificates", others[i]);
+            insp_fault(faults,
+                       "%s: cannot be set beside token_file, which "
+                       "stands in for certificates",
+                       others[i]);
         }
     }
     if (base->token_file[0] && base->bootstrap_ca_cert) {
         insp_fault(faults, "bootstrap_ca_cert 'true': there is none to take "
-                   "with token_file");
+                           "with token_file");
     }
 }
 
@@ -441,10 +466,9 @@ insp_config_uplink_parse(const struct insp_setting *settings, size_t n,
     memset(result, 0, sizeof *result);
     parse(TABLE_UPLINK, settings, n, result, faults, warnings);
     if (target) {
-        insp_config_targets(target,
-                            base->format == INSP_UPLINK_IPFIX ? IPFIX_TLS_PORT
-                                                              : 0,
-                            base, faults);
+        insp_config_targets(
+            target, base->format == INSP_UPLINK_IPFIX ? IPFIX_TLS_PORT : 0,
+            base, faults);
     }
     check_credentials(settings, n, base, faults);
     if (base->spool_dir[0] && base->spool_dir[0] != '/') {
@@ -481,7 +505,8 @@ insp_config_uplink_print(const struct insp_config_uplink *config,
 static const char *
 setting_key(enum table table, size_t i)
 {
-    FOR_EACH_COLUMN (c, table) {
+    FOR_EACH_COLUMN(c, table)
+    {
         if (insp_column_is_setting(c) && !i--) {
             return c->key;
         }

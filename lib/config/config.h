@@ -42,7 +42,7 @@ struct insp_setting {
 struct insp_config_inspector {
     struct insp_inspector_config base;
     enum insp_select select;
-    char identity_keys[INSP_EXTRA_SIZE];    /* Each ends in "\n". */
+    char identity_keys[INSP_EXTRA_SIZE]; /* Each ends in "\n". */
 };
 
 struct insp_config_uplink {
@@ -53,20 +53,20 @@ struct insp_config_uplink {
 /* A column that is a set (source, destination, service, addresses) is in the
  * list of settings once for each of its values, under the same key. */
 struct insp_config_rule {
-    struct insp_rule base;                  /* 'number' is the caller's. */
+    struct insp_rule base; /* 'number' is the caller's. */
     bool enabled;
 };
 
 struct insp_config_function {
-    struct insp_function_config base;       /* 'id' is the caller's. */
+    struct insp_function_config base; /* 'id' is the caller's. */
     bool enabled;
     char input_port[INSP_NAME_SIZE];
-    char output_port[INSP_NAME_SIZE];       /* The same if it was not set. */
+    char output_port[INSP_NAME_SIZE]; /* The same if it was not set. */
 };
 
 struct insp_config_set {
     struct insp_address_set base;
-    bool enabled;                           /* False: no address is in it. */
+    bool enabled; /* False: no address is in it. */
 };
 
 /* Fills the result, with defaults for what is not in the list.  What stops

@@ -22,10 +22,10 @@ is_host_name(const char *host)
 {
     size_t length = strlen(host);
 
-    return length && length <= 253 && host[0] != '-' && host[0] != '.'
-           && !host[strspn(host, "abcdefghijklmnopqrstuvwxyz"
-                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "0123456789-._")];
+    return length && length <= 253 && host[0] != '-' && host[0] != '.' &&
+           !host[strspn(host, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                              "0123456789-._")];
 }
 
 /* "fe80::1%eth0" has a zone that inet_pton() does not know. */
@@ -54,14 +54,15 @@ read_port(const char *target, const char *digits, size_t length,
     if (length < sizeof text) {
         memcpy(text, digits, length);
     }
-    if (length && (length >= sizeof text || !insp_config_uint(text, &number)
-                   || !number || number > UINT16_MAX)) {
+    if (length && (length >= sizeof text || !insp_config_uint(text, &number) ||
+                   !number || number > UINT16_MAX)) {
         number = UINT64_MAX;
     }
     if (number == UINT64_MAX || (!length && !default_port)) {
-        insp_fault(faults, "target '" QUOTE "': port '%.*s' is not a whole "
-                   "number from 1 to 65535", target,
-                   (int) INSP_MIN(length, 80), digits);
+        insp_fault(faults,
+                   "target '" QUOTE "': port '%.*s' is not a whole "
+                   "number from 1 to 65535",
+                   target, (int) INSP_MIN(length, 80), digits);
         return false;
     }
     *port = (uint16_t) number;
@@ -86,8 +87,10 @@ read_host(const char *target, const char *rest,
     memcpy(result->host, rest, (size_t) (end - rest));
     result->host[end - rest] = '\0';
     if (!bracket && *end && strchr(end + 1, ':')) {
-        insp_fault(faults, "target '" QUOTE "': an IPv6 address stands in "
-                   "brackets: ssl:[ADDRESS]:PORT", target);
+        insp_fault(faults,
+                   "target '" QUOTE "': an IPv6 address stands in "
+                   "brackets: ssl:[ADDRESS]:PORT",
+                   target);
         return NULL;
     }
     if (!(bracket ? is_ipv6(result->host) : is_host_name(result->host))) {
@@ -109,13 +112,17 @@ read_active(const char *target, const char *rest, uint16_t default_port,
         return false;
     }
     if (!*digits && !default_port) {
-        insp_fault(faults, "target '" QUOTE "': the port must be named for "
-                   "this format: ssl:HOST:PORT", target);
+        insp_fault(faults,
+                   "target '" QUOTE "': the port must be named for "
+                   "this format: ssl:HOST:PORT",
+                   target);
         return false;
     }
     if (*digits && *digits != ':') {
-        insp_fault(faults, "target '" QUOTE "': port '" QUOTE "' is not a "
-                   "whole number from 1 to 65535", target, digits);
+        insp_fault(faults,
+                   "target '" QUOTE "': port '" QUOTE "' is not a "
+                   "whole number from 1 to 65535",
+                   target, digits);
         return false;
     }
     return read_port(target, digits + 1, *digits ? strlen(digits + 1) : 0,
@@ -142,15 +149,19 @@ read_passive(const char *target, const char *rest, uint16_t default_port,
     if (*host == '[') {
         host = read_host(target, host, result, faults);
         if (host && *host) {
-            insp_fault(faults, "target '" QUOTE "': something stands behind "
-                       "the address", target);
+            insp_fault(faults,
+                       "target '" QUOTE "': something stands behind "
+                       "the address",
+                       target);
             host = NULL;
         }
         return host != NULL;
     }
     if (inet_pton(AF_INET, host, &in) != 1) {
-        insp_fault(faults, "target '" QUOTE "': '" QUOTE "' is no address "
-                   "to listen on: pssl:PORT:ADDRESS", target, host);
+        insp_fault(faults,
+                   "target '" QUOTE "': '" QUOTE "' is no address "
+                   "to listen on: pssl:PORT:ADDRESS",
+                   target, host);
         return false;
     }
     memcpy(result->host, host, strlen(host) + 1);
@@ -168,12 +179,13 @@ insp_config_target(const char *target, uint16_t default_port,
     } else if (!strncmp(target, "ssl:", 4)) {
         return read_active(target, target + 4, default_port, result, faults);
     }
-    insp_fault(faults, !strncmp(target, "tcp:", 4)
-                       || !strncmp(target, "udp:", 4)
-                       || !strncmp(target, "ptcp:", 5)
-               ? "target '" QUOTE "': a plain uplink cannot be "
-                 "configured; records go over TLS only: ssl:HOST:PORT"
-               : "target '" QUOTE "': not ssl:HOST:PORT", target);
+    insp_fault(faults,
+               !strncmp(target, "tcp:", 4) || !strncmp(target, "udp:", 4) ||
+                       !strncmp(target, "ptcp:", 5)
+                   ? "target '" QUOTE "': a plain uplink cannot be "
+                     "configured; records go over TLS only: ssl:HOST:PORT"
+                   : "target '" QUOTE "': not ssl:HOST:PORT",
+               target);
     return false;
 }
 
@@ -194,8 +206,10 @@ insp_config_targets(const char *targets, uint16_t default_port,
         length = strcspn(at, ",");
         memcpy(one, at, INSP_MIN(length, sizeof one - 1));
         if (result->n_targets == INSP_MAX_TARGETS) {
-            insp_fault(faults, "target '" QUOTE "': one too many; %d is the "
-                       "most", one, INSP_MAX_TARGETS);
+            insp_fault(faults,
+                       "target '" QUOTE "': one too many; %d is the "
+                       "most",
+                       one, INSP_MAX_TARGETS);
             break;
         }
         if (insp_config_target(one, default_port,
@@ -209,8 +223,10 @@ insp_config_targets(const char *targets, uint16_t default_port,
         }
     }
     if (listens && result->n_targets > 1) {
-        insp_fault(faults, "target '" QUOTE "': what listens for the "
-                   "collector must be the only one", targets);
+        insp_fault(faults,
+                   "target '" QUOTE "': what listens for the "
+                   "collector must be the only one",
+                   targets);
     }
     return faults->n == n_before;
 }
@@ -221,11 +237,10 @@ print_target(const struct insp_uplink_target *t, char *text, size_t size)
     bool bracket = strchr(t->host, ':') != NULL;
     const char *open = bracket ? "[" : "", *close = bracket ? "]" : "";
 
-    return t->listens
-           ? snprintf(text, size, "pssl:%u%s%s%s%s", t->port,
-                      t->host[0] ? ":" : "", open, t->host, close)
-           : snprintf(text, size, "ssl:%s%s%s:%u", open, t->host, close,
-                      t->port);
+    return t->listens ? snprintf(text, size, "pssl:%u%s%s%s%s", t->port,
+                                 t->host[0] ? ":" : "", open, t->host, close)
+                      : snprintf(text, size, "ssl:%s%s%s:%u", open, t->host,
+                                 close, t->port);
 }
 
 void

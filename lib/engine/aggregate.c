@@ -128,7 +128,7 @@ insp_aggregates_add(struct insp_aggregates *a,
         struct insp_record_connection *sum = &a->sums[a->places[at] - 1];
 
         if (a->places[at] > a->n) {
-            continue;           /* It has been taken. */
+            continue; /* It has been taken. */
         }
         liken(sum, (enum insp_step) sum->step, &there);
         if (sum->step == step && !memcmp(&there, &wanted, sizeof there)) {

@@ -27,10 +27,10 @@
 #define INSP_AGGREGATES_MAX 4096
 
 struct insp_aggregates {
-    struct insp_record_connection *sums;    /* NULL until it is used. */
-    uint16_t *places;                       /* Hash: index of sums + 1. */
+    struct insp_record_connection *sums; /* NULL until it is used. */
+    uint16_t *places;                    /* Hash: index of sums + 1. */
     uint32_t n;
-    uint32_t n_places;                      /* In use. */
+    uint32_t n_places; /* In use. */
 };
 
 /* 'step' is AGGREGATES or TOTALS. */

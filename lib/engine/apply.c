@@ -55,8 +55,7 @@ insp_reclaim(struct insp_engine *engine)
             *at = retired->next;
             insp_snapshot_destroy(retired->snapshot);
             if (retired->is_last) {
-                insp_rules_fold(engine,
-                                insp_binding_policy(retired->binding));
+                insp_rules_fold(engine, insp_binding_policy(retired->binding));
             }
             insp_binding_unref(retired->binding);
             free(retired);
@@ -85,9 +84,9 @@ find_or_claim(struct insp_engine *engine, uint32_t id)
         memset(unused, 0, sizeof *unused);
         unused->since_ns = engine->host.monotonic_ns(engine->host.aux);
         unused->catch_all_since_ns = unused->since_ns;
-        engine->n_places = INSP_MAX(engine->n_places,
-                                    (size_t) (unused - engine->inspectors)
-                                        + 1);
+        engine->n_places =
+            INSP_MAX(engine->n_places,
+                     (size_t) (unused - engine->inspectors) + 1);
         atomic_store_explicit(&unused->id, id, memory_order_release);
     }
     return unused;
@@ -169,13 +168,13 @@ promised_to_tables(const struct insp_engine *engine)
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && inspector->table) {
-            promised += insp_table_untouched(inspector->table)
-                        + insp_dialogs_untouched(inspector->dialogs);
+            promised += insp_table_untouched(inspector->table) +
+                        insp_dialogs_untouched(inspector->dialogs);
         }
     }
     for (leaving = engine->leaving; leaving; leaving = leaving->next) {
-        promised += insp_table_untouched(leaving->table)
-                    + insp_dialogs_untouched(leaving->dialogs);
+        promised += insp_table_untouched(leaving->table) +
+                    insp_dialogs_untouched(leaving->dialogs);
     }
     return promised;
 }
@@ -221,8 +220,8 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
         return;
     }
     make_table_config(engine, config, &inspector->table_config, &wanted);
-    if (inspector->table
-        && !memcmp(&wanted, &inspector->table_config, sizeof wanted)) {
+    if (inspector->table &&
+        !memcmp(&wanted, &inspector->table_config, sizeof wanted)) {
         inspector->error[0] = '\0';
         return;
     }
@@ -236,8 +235,7 @@ apply_table(struct insp_engine *engine, struct insp_inspector *inspector,
     if (error) {
         /* The one that works goes on working. */
         snprintf(inspector->error, sizeof inspector->error,
-                 "flow_limit %u needs %s of memory, %s%s",
-                 wanted.flow_limit,
+                 "flow_limit %u needs %s of memory, %s%s", wanted.flow_limit,
                  insp_memory_text(memory_of(&wanted), need), why,
                  inspector->table ? "; the previous table stays" : "");
         return;
@@ -262,8 +260,8 @@ apply_policy(struct insp_engine *engine, struct insp_inspector *inspector,
         return NULL;
     }
     policy = config->binding ? insp_binding_policy(config->binding) : NULL;
-    inspector->binding = config->binding ? insp_binding_ref(config->binding)
-                                         : NULL;
+    inspector->binding =
+        config->binding ? insp_binding_ref(config->binding) : NULL;
     *is_last = old && insp_binding_policy(old) != policy;
     if (policy && (!old || *is_last)) {
         insp_rules_note(engine, policy);
@@ -279,9 +277,9 @@ apply_readers(struct insp_inspector *inspector,
         insp_dialogs_switch(inspector->dialogs, (enum insp_app) i,
                             !(config->readers_off >> i & 1));
     }
-    if (inspector->dialogs
-        && insp_dialogs_keep_names(inspector->dialogs, config->dns_names,
-                                   &inspector->table_config.secret)) {
+    if (inspector->dialogs &&
+        insp_dialogs_keep_names(inspector->dialogs, config->dns_names,
+                                &inspector->table_config.secret)) {
         snprintf(inspector->error, sizeof inspector->error,
                  "dns-names: not enough memory");
     }
@@ -356,8 +354,8 @@ leave_unmarked(struct insp_engine *engine)
     for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (INSP_READ(inspector->id) && inspector->mark != engine->mark
-            && !inspector->left_round) {
+        if (INSP_READ(inspector->id) && inspector->mark != engine->mark &&
+            !inspector->left_round) {
             leave_table(engine, inspector);
             /* The round under way began before the new snapshot. */
             inspector->left_round = engine->round + 2;
@@ -402,8 +400,8 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
     insp_drain_set_sensor(engine->drain, config->sensor);
     insp_ports_apply(engine, config->ports, config->n_ports);
     for (size_t i = 0; i < config->n_ports; i++) {
-        const struct insp_known_port *known
-            = insp_ports_find(engine, config->ports[i].id);
+        const struct insp_known_port *known =
+            insp_ports_find(engine, config->ports[i].id);
 
         insp_snapshot_add_port(snapshot, &config->ports[i],
                                known ? known->since_ns : 0);
@@ -435,8 +433,7 @@ insp_apply(struct insp_engine *engine, const struct insp_staged *staged)
     leave_unmarked(engine);
     pthread_mutex_unlock(&engine->inspectors_mutex);
 
-    insp_drain_set_uplinks(engine->drain, config->uplinks,
-                           config->n_uplinks);
+    insp_drain_set_uplinks(engine->drain, config->uplinks, config->n_uplinks);
     publish(engine, snapshot);
     for (size_t i = 0; i < n_old; i++) {
         retire(engine, NULL, old[i], is_last[i]);

@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-#define MS UINT64_C(1000000)
+#define MS           UINT64_C(1000000)
 #define BUSY_WAIT_MS 2
 #define CALM_WAIT_MS 20
 
@@ -38,8 +38,8 @@ turn_tables(struct insp_engine *engine, uint64_t now_ns)
         struct insp_leaving_table *leaving = *at;
         bool reported;
 
-        if (!leaving->ticket
-            || !insp_epoch_passed(&engine->epoch, leaving->ticket)) {
+        if (!leaving->ticket ||
+            !insp_epoch_passed(&engine->epoch, leaving->ticket)) {
             at = &leaving->next;
             continue;
         }
@@ -86,17 +86,17 @@ turn_departed(struct insp_engine *engine, uint64_t now_ns)
         struct insp_inspector *inspector = &engine->inspectors[i];
         const struct insp_leaving_table *leaving = engine->leaving;
 
-        if (!INSP_READ(inspector->id) || !inspector->left_round
-            || engine->round < inspector->left_round) {
+        if (!INSP_READ(inspector->id) || !inspector->left_round ||
+            engine->round < inspector->left_round) {
             continue;
         }
         while (leaving && leaving->inspector != inspector) {
             leaving = leaving->next;
         }
-        if (!leaving
-            && insp_report_aggregates(engine, inspector, now_ns, true)
-            && insp_report_catch_all(engine, inspector, now_ns)
-            && insp_report_sensor(engine, inspector)) {
+        if (!leaving &&
+            insp_report_aggregates(engine, inspector, now_ns, true) &&
+            insp_report_catch_all(engine, inspector, now_ns) &&
+            insp_report_sensor(engine, inspector)) {
             pthread_mutex_lock(&engine->inspectors_mutex);
             insp_aggregates_uninit(&inspector->aggregates);
             insp_inventory_destroy(inspector->inventory);
@@ -118,12 +118,12 @@ static bool
 is_more(uint64_t wire_a, uint64_t inspected_a, uint64_t wire_b,
         uint64_t inspected_b)
 {
-    return (unsigned __int128) wire_a * (inspected_b + 1)
-           >= (unsigned __int128) wire_b * (inspected_a + 1);
+    return (unsigned __int128) wire_a * (inspected_b + 1) >=
+           (unsigned __int128) wire_b * (inspected_a + 1);
 }
 
-/* Of the uplink that sends most for what it is sent of: its bytes, and what the
- * inspectors that feed it have inspected. */
+/* Of the uplink that sends most for what it is sent of: its bytes, and what
+ * the inspectors that feed it have inspected. */
 static void
 find_worst_uplink(const struct insp_engine *engine, uint32_t id,
                   const struct insp_uplink_status *uplinks, size_t n,
@@ -152,8 +152,7 @@ find_worst_uplink(const struct insp_engine *engine, uint32_t id,
                 }
             }
         }
-        if (feeds
-            && is_more(uplinks[i].wire_bytes, sum, *wire, *inspected)) {
+        if (feeds && is_more(uplinks[i].wire_bytes, sum, *wire, *inspected)) {
             *wire = uplinks[i].wire_bytes;
             *inspected = sum;
         }
@@ -216,13 +215,13 @@ turn_sensor_records(struct insp_engine *engine, uint64_t now_ns)
     for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (!INSP_READ(inspector->id) || inspector->mark != engine->mark
-            || now_ns < inspector->next_sensor_ns) {
+        if (!INSP_READ(inspector->id) || inspector->mark != engine->mark ||
+            now_ns < inspector->next_sensor_ns) {
             continue;
         }
-        if (insp_report_catch_all(engine, inspector, now_ns)
-            && (!inspector->next_sensor_ns
-                || insp_report_sensor(engine, inspector))) {
+        if (insp_report_catch_all(engine, inspector, now_ns) &&
+            (!inspector->next_sensor_ns ||
+             insp_report_sensor(engine, inspector))) {
             uint64_t every = inspector->config.statistics_interval_ms;
 
             inspector->next_sensor_ns = now_ns + (every ? every : 60000) * MS;
@@ -233,8 +232,8 @@ turn_sensor_records(struct insp_engine *engine, uint64_t now_ns)
 static void
 turn_round(struct insp_engine *engine, bool drained)
 {
-    if (drained && engine->round_ticket
-        && insp_epoch_passed(&engine->epoch, engine->round_ticket)) {
+    if (drained && engine->round_ticket &&
+        insp_epoch_passed(&engine->epoch, engine->round_ticket)) {
         engine->round++;
         engine->round_ticket = 0;
     }
@@ -267,8 +266,8 @@ turn_configuration(struct insp_engine *engine)
 static void
 wait_for_work(struct insp_engine *engine, bool urgent)
 {
-    struct timespec until = insp_deadline(urgent ? BUSY_WAIT_MS
-                                                 : CALM_WAIT_MS);
+    struct timespec until =
+        insp_deadline(urgent ? BUSY_WAIT_MS : CALM_WAIT_MS);
 
     pthread_mutex_lock(&engine->mutex);
     if (!engine->staged && !engine->requests) {
@@ -302,13 +301,14 @@ insp_control_turn(struct insp_engine *engine)
     if (pushed && engine->exporter_started) {
         insp_drain_wake(engine->drain);
     }
-    if (engine->stopping
-        && (!has_inspectors(engine) || now_ns >= engine->stop_by_ns)) {
+    if (engine->stopping &&
+        (!has_inspectors(engine) || now_ns >= engine->stop_by_ns)) {
         return INSP_TURN_ENDED;
     }
-    return engine->n_dead || engine->leaving || engine->stopping
-           || engine->working || !drained || pushed > 256
-           ? INSP_TURN_BUSY : INSP_TURN_CALM;
+    return engine->n_dead || engine->leaving || engine->stopping ||
+                   engine->working || !drained || pushed > 256
+               ? INSP_TURN_BUSY
+               : INSP_TURN_CALM;
 }
 
 /* Metadata steps follow uplinks, which a passive engine has none of; functions
@@ -318,8 +318,8 @@ insp_engine_due_ns(const struct insp_engine *engine)
 {
     uint64_t due_ns = UINT64_MAX;
 
-    if (engine->leaving || engine->stopping || engine->functions
-        || engine->n_ports) {
+    if (engine->leaving || engine->stopping || engine->functions ||
+        engine->n_ports) {
         return 0;
     }
     for (size_t i = 0; i < engine->n_places; i++) {
@@ -327,8 +327,8 @@ insp_engine_due_ns(const struct insp_engine *engine)
 
         if (!INSP_READ(inspector->id)) {
             continue;
-        } else if (!inspector->table || inspector->left_round
-                   || inspector->stepper.step >= INSP_STEP_AGGREGATES) {
+        } else if (!inspector->table || inspector->left_round ||
+                   inspector->stepper.step >= INSP_STEP_AGGREGATES) {
             return 0;
         }
         due_ns = INSP_MIN(due_ns, insp_table_due_ns(inspector->table));

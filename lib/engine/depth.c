@@ -22,10 +22,10 @@
 #define SECOND_NS    UINT64_C(1000000000)
 #define OVER_WINDOWS 2
 #define CALM_NS      SECOND_NS
-#define TRIAL_NS     (2 * SECOND_NS)    /* How soon a trial has failed. */
+#define TRIAL_NS     (2 * SECOND_NS) /* How soon a trial has failed. */
 #define PATIENCE_MIN (4 * SECOND_NS)
 #define PATIENCE_MAX (64 * SECOND_NS)
-#define UNMEASURED   64                 /* Batches, without a budget. */
+#define UNMEASURED   64 /* Batches, without a budget. */
 /* A packet that took longer has met a thread that was put aside. */
 #define CYCLES_MAX   UINT64_C(65536)
 
@@ -66,7 +66,8 @@ insp_depth_seen(const struct insp_depth_worker *d, uint64_t now_ns)
     uint64_t looked_ns = INSP_READ(d->looked_ns);
 
     return now_ns > looked_ns && now_ns - looked_ns > INSP_DEPTH_GAP_NS
-           ? INSP_DEPTH_FULL : (enum insp_depth) INSP_READ(d->depth);
+               ? INSP_DEPTH_FULL
+               : (enum insp_depth) INSP_READ(d->depth);
 }
 
 enum insp_depth
@@ -76,8 +77,8 @@ insp_depth_of_batch(struct insp_depth_worker *d,
 {
     enum insp_depth depth = insp_depth_seen(d, now_ns);
 
-    depth = config->budget_ppm ? INSP_MIN(depth, config->last)
-                               : INSP_DEPTH_FULL;
+    depth =
+        config->budget_ppm ? INSP_MIN(depth, config->last) : INSP_DEPTH_FULL;
     if (depth != INSP_READ(d->depth)) {
         set_depth(d, depth, now_ns);
     }
@@ -94,7 +95,7 @@ step_down(struct insp_depth_worker *d, enum insp_depth depth, uint64_t now_ns)
 
     d->patience_ns = failed ? INSP_MIN(2 * d->patience_ns, PATIENCE_MAX)
                             : INSP_MAX(d->patience_ns, PATIENCE_MIN);
-    set_depth(d, (enum insp_depth) (depth + 1), now_ns);
+    set_depth(d, (enum insp_depth)(depth + 1), now_ns);
 }
 
 /* The part that the step above would take. */
@@ -136,9 +137,9 @@ decide(struct insp_depth_worker *d, const struct insp_depth_config *config,
     if (foresee(d, depth, share_ppm) > config->budget_ppm / 4 * 3) {
         d->calm_ns = now_ns;
     }
-    if (now_ns - d->calm_ns >= CALM_NS
-        || now_ns - d->since_ns >= d->patience_ns) {
-        set_depth(d, (enum insp_depth) (depth - 1), now_ns);
+    if (now_ns - d->calm_ns >= CALM_NS ||
+        now_ns - d->since_ns >= d->patience_ns) {
+        set_depth(d, (enum insp_depth)(depth - 1), now_ns);
     }
 }
 

@@ -49,8 +49,8 @@ start(struct insp_engine *engine)
 {
     int error;
 
-    error = pthread_create(&engine->exporter, NULL, insp_exporter_main,
-                           engine);
+    error =
+        pthread_create(&engine->exporter, NULL, insp_exporter_main, engine);
     if (error) {
         return error;
     }
@@ -76,8 +76,9 @@ create(const struct insp_host *host, bool is_passive,
     memset(engine, 0, sizeof *engine);
     engine->host = *host;
     init_sync(engine);
-    engine->inspectors = aligned_alloc(
-        INSP_CACHE_LINE, INSP_MAX_INSPECTORS * sizeof *engine->inspectors);
+    engine->inspectors =
+        aligned_alloc(INSP_CACHE_LINE,
+                      INSP_MAX_INSPECTORS * sizeof *engine->inspectors);
     snapshot = insp_snapshot_create(0);
     atomic_init(&engine->snapshot, snapshot);
     if (engine->inspectors) {
@@ -92,8 +93,8 @@ create(const struct insp_host *host, bool is_passive,
                                  &engine->ring);
     }
     if (!error) {
-        error = insp_drain_create(&engine->host, engine->ring, "",
-                                  &engine->drain);
+        error =
+            insp_drain_create(&engine->host, engine->ring, "", &engine->drain);
     }
     if (!error && !is_passive) {
         error = start(engine);
@@ -189,7 +190,8 @@ fill_depth(const struct insp_inspector *inspector, uint64_t wall_offset_ns,
 {
     out->depth = inspector->depth;
     out->depth_since_ns = inspector->depth_since_ns
-                          ? inspector->depth_since_ns + wall_offset_ns : 0;
+                              ? inspector->depth_since_ns + wall_offset_ns
+                              : 0;
     out->depth_last = (enum insp_depth) inspector->depth_config.last;
     out->shallow_workers = inspector->shallow_workers;
     out->share_ppm = inspector->share_ppm;
@@ -224,15 +226,16 @@ get_stats(const struct insp_engine *engine,
     insp_inspector_sum_tables(engine, inspector, &out->table, &out->readers);
     out->evicted_now = insp_inspector_evicted_now(inspector);
     if (inspector->binding) {
-        const struct insp_policy *policy
-            = insp_binding_policy(inspector->binding);
+        const struct insp_policy *policy =
+            insp_binding_policy(inspector->binding);
 
         out->policy_version = insp_policy_version(policy);
         out->policy_rules = (uint32_t) insp_policy_n_rules(policy);
     }
     out->step = inspector->stepper.step;
     out->step_since_ns = inspector->stepper.since_ns
-                         ? inspector->stepper.since_ns + wall_offset_ns : 0;
+                             ? inspector->stepper.since_ns + wall_offset_ns
+                             : 0;
     insp_stepper_window(&inspector->stepper, &inspector->config.metadata,
                         &out->step_sent, &out->step_allowed);
     fill_depth(inspector, wall_offset_ns, out);
@@ -255,8 +258,7 @@ insp_engine_get_stats(struct insp_engine *engine,
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && !inspector->left_round) {
-            get_stats(engine, inspector, engine->wall_offset_ns,
-                      &rows[n++]);
+            get_stats(engine, inspector, engine->wall_offset_ns, &rows[n++]);
         }
     }
     pthread_mutex_unlock(&engine->inspectors_mutex);
@@ -301,8 +303,8 @@ insp_engine_destroy(struct insp_engine *engine, int timeout_ms)
     if (engine->control_started) {
         pthread_mutex_lock(&engine->mutex);
         engine->stop_control = true;
-        engine->stop_by_ns = engine->host.monotonic_ns(engine->host.aux)
-                             + (uint64_t) timeout_ms * 1000000;
+        engine->stop_by_ns = engine->host.monotonic_ns(engine->host.aux) +
+                             (uint64_t) timeout_ms * 1000000;
         pthread_cond_signal(&engine->wake);
         pthread_mutex_unlock(&engine->mutex);
         pthread_join(engine->control, NULL);

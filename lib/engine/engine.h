@@ -39,32 +39,32 @@
 
 /* What the action, or automatic insertion, says of a batch. */
 enum insp_context_flag {
-    INSP_CONTEXT_TAP = 0x01,            /* No verdict may touch it. */
-    INSP_CONTEXT_AUTO = 0x02,           /* Inserted, not written in a flow. */
-    INSP_CONTEXT_FLOOD = 0x04,          /* One copy of several. */
-    INSP_CONTEXT_NAT_SPLIT = 0x08,      /* The translation was cleared. */
+    INSP_CONTEXT_TAP = 0x01,       /* No verdict may touch it. */
+    INSP_CONTEXT_AUTO = 0x02,      /* Inserted, not written in a flow. */
+    INSP_CONTEXT_FLOOD = 0x04,     /* One copy of several. */
+    INSP_CONTEXT_NAT_SPLIT = 0x08, /* The translation was cleared. */
 };
 
 /* A function that can be reached from where the batch is: the caller has a
  * way to output a packet to that arm of it. */
 struct insp_way {
-    uint32_t function;                  /* Its id. */
-    uint8_t arm;                        /* 0: input_port, 1: output_port. */
+    uint32_t function; /* Its id. */
+    uint8_t arm;       /* 0: input_port, 1: output_port. */
 };
 
 #define INSP_MAX_WAYS 32
 #define INSP_REST_MAX 736
 
 struct insp_context {
-    uint32_t inspector;                 /* Inspector.id. */
-    uint32_t flags;                     /* enum insp_context_flag. */
-    uint32_t in_port;                   /* Port ids; 0: none or unknown. */
+    uint32_t inspector; /* Inspector.id. */
+    uint32_t flags;     /* enum insp_context_flag. */
+    uint32_t in_port;   /* Port ids; 0: none or unknown. */
     uint32_t out_port;
     struct insp_zone zone;
-    const uint64_t *times_ns;           /* When each frame came, never going
-                                         * back; NULL: all at 'now_ns'. */
+    const uint64_t *times_ns; /* When each frame came, never going
+                               * back; NULL: all at 'now_ns'. */
     const struct insp_way *ways;
-    size_t n_ways;                      /* <= INSP_MAX_WAYS. */
+    size_t n_ways; /* <= INSP_MAX_WAYS. */
 
     /* What is left to do with the packets, in the caller's own terms: it is
      * kept for those that go to a function and handed back when they return.
@@ -76,39 +76,39 @@ struct insp_context {
 /* What is to happen to a packet. */
 enum insp_encap {
     INSP_ENCAP_NONE,
-    INSP_ENCAP_VLAN,                    /* One more tag, its VLAN id is the
-                                         * cookie. */
-    INSP_ENCAP_NSH,                     /* RFC 8300. */
+    INSP_ENCAP_VLAN, /* One more tag, its VLAN id is the
+                      * cookie. */
+    INSP_ENCAP_NSH,  /* RFC 8300. */
 };
 
 struct insp_verdict {
-    uint8_t kind;                       /* enum insp_verdict_kind. */
-    uint8_t arm;                        /* REDIRECT: of the function... */
-    uint8_t encap;                      /* ... in this (enum insp_encap)... */
-    uint32_t function;                  /* ... with this id. */
-    uint32_t cookie;                    /* Names the flight, 24 bits. */
+    uint8_t kind;      /* enum insp_verdict_kind. */
+    uint8_t arm;       /* REDIRECT: of the function... */
+    uint8_t encap;     /* ... in this (enum insp_encap)... */
+    uint32_t function; /* ... with this id. */
+    uint32_t cookie;   /* Names the flight, 24 bits. */
 };
 
 /* The original direction before NAT, when connection tracking knows it. */
 struct insp_nat_tuple {
-    uint8_t src[16];                    /* 4 or 16 bytes, by 'ip_version'. */
+    uint8_t src[16]; /* 4 or 16 bytes, by 'ip_version'. */
     uint8_t dst[16];
-    uint16_t src_port;                  /* Host order. */
+    uint16_t src_port; /* Host order. */
     uint16_t dst_port;
     uint8_t ip_version;
     uint8_t proto;
-    uint8_t icmp_type;                  /* Of ICMP, else 0. */
-    bool reply;                         /* The packet is of the other one. */
+    uint8_t icmp_type; /* Of ICMP, else 0. */
+    bool reply;        /* The packet is of the other one. */
 };
 
 struct insp_frame {
-    const void *data;                   /* From the Ethernet header on. */
-    uint32_t size;                      /* Bytes at 'data'. */
-    uint32_t wire_size;                 /* Bytes of the packet. */
-    const struct insp_nat_tuple *nat;   /* NULL: not translated. */
+    const void *data;                 /* From the Ethernet header on. */
+    uint32_t size;                    /* Bytes at 'data'. */
+    uint32_t wire_size;               /* Bytes of the packet. */
+    const struct insp_nat_tuple *nat; /* NULL: not translated. */
 };
 
-enum insp_skip {                        /* Deliberately not inspected. */
+enum insp_skip { /* Deliberately not inspected. */
 #define INSP_SKIP(NAME, WORD, TEXT) INSP_SKIP_##NAME,
 #define INSP_LOST(NAME, WORD, TEXT)
 #include "engine/event.def"
@@ -117,7 +117,7 @@ enum insp_skip {                        /* Deliberately not inspected. */
     INSP_N_SKIPS
 };
 
-enum insp_lost {                        /* Should have been, could not. */
+enum insp_lost { /* Should have been, could not. */
 #define INSP_SKIP(NAME, WORD, TEXT)
 #define INSP_LOST(NAME, WORD, TEXT) INSP_LOST_##NAME,
 #include "engine/event.def"
@@ -142,62 +142,71 @@ const char *insp_skip_word(enum insp_skip);
 const char *insp_lost_word(enum insp_lost);
 
 /* One row of Inspector that is in force. */
-enum insp_mode { INSP_MODE_TAP, INSP_MODE_INLINE };
-enum insp_fail_mode { INSP_FAIL_OPEN, INSP_FAIL_CLOSED };
+enum insp_mode {
+    INSP_MODE_TAP,
+    INSP_MODE_INLINE
+};
+enum insp_fail_mode {
+    INSP_FAIL_OPEN,
+    INSP_FAIL_CLOSED
+};
 
 struct insp_inspector_config {
     char name[INSP_NAME_SIZE];
     uint32_t id;
     bool enabled;
-    bool keeps_table;                   /* While it is not enabled: it will be
-                                         * soon, or ought to be. */
+    bool keeps_table; /* While it is not enabled: it will be
+                       * soon, or ought to be. */
     enum insp_mode mode;
     enum insp_fail_mode fail_mode;
     uint32_t flow_limit;
-    uint32_t half_open_limit;           /* 0: flow_limit / 4. */
-    uint32_t port_quota;                /* 0: none. */
+    uint32_t half_open_limit; /* 0: flow_limit / 4. */
+    uint32_t port_quota;      /* 0: none. */
     uint32_t active_timeout_ms;
     uint32_t idle_timeout_ms;
     uint32_t pickup_time_ms;
-    uint32_t statistics_interval_ms;    /* Of sensor records. */
-    uint32_t flight_limit;              /* Flows in functions at a time. */
-    struct insp_step_config metadata;   /* How much is sent; zeros: all. */
-    uint32_t cycle_budget_ppm;          /* Of a worker's cycles that it may
-                                         * take; 0: all. */
-    bool dns_names;                     /* Rules know what DNS has told. */
-    uint64_t readers_off;               /* Bit by enum insp_app. */
+    uint32_t statistics_interval_ms;  /* Of sensor records. */
+    uint32_t flight_limit;            /* Flows in functions at a time. */
+    struct insp_step_config metadata; /* How much is sent; zeros: all. */
+    uint32_t cycle_budget_ppm;        /* Of a worker's cycles that it may
+                                       * take; 0: all. */
+    bool dns_names;                   /* Rules know what DNS has told. */
+    uint64_t readers_off;             /* Bit by enum insp_app. */
 
     /* The rules, or NULL: none.  apply() takes references of its own; both
      * go with the version of the policy. */
     struct insp_binding *binding;
     const struct insp_function_config *functions;
-    size_t n_functions;                 /* <= INSP_MAX_FUNCTIONS. */
+    size_t n_functions; /* <= INSP_MAX_FUNCTIONS. */
 };
 
 /* A service function that is in force, or leaving: its row is gone or
  * disabled and packets that are in it may still come back. */
-#define INSP_MAX_FUNCTIONS 16           /* Of an inspector, leaving or not. */
-#define INSP_SLOT_LEAVING 0xff
+#define INSP_MAX_FUNCTIONS 16 /* Of an inspector, leaving or not. */
+#define INSP_SLOT_LEAVING  0xff
 
-enum insp_arms { INSP_ARMS_FIXED, INSP_ARMS_BY_DIRECTION };
+enum insp_arms {
+    INSP_ARMS_FIXED,
+    INSP_ARMS_BY_DIRECTION
+};
 
 struct insp_function_config {
     char name[INSP_NAME_SIZE];
-    uint32_t id;                        /* Never reused in a process. */
-    uint8_t slot;                       /* 4 to 11, or INSP_SLOT_LEAVING. */
-    uint8_t arms;                       /* enum insp_arms. */
-    uint8_t fail_mode;                  /* enum insp_fail_mode. */
-    uint8_t encap;                      /* enum insp_encap. */
-    bool one_armed;                     /* Comes back by the port it enters. */
+    uint32_t id;       /* Never reused in a process. */
+    uint8_t slot;      /* 4 to 11, or INSP_SLOT_LEAVING. */
+    uint8_t arms;      /* enum insp_arms. */
+    uint8_t fail_mode; /* enum insp_fail_mode. */
+    uint8_t encap;     /* enum insp_encap. */
+    bool one_armed;    /* Comes back by the port it enters. */
     uint32_t flight_timeout_ms;
-    uint32_t probe_interval_ms;         /* 0: no probes. */
-    uint32_t probe_timeout_ms;          /* >= 2 * probe_interval_ms. */
+    uint32_t probe_interval_ms; /* 0: no probes. */
+    uint32_t probe_timeout_ms;  /* >= 2 * probe_interval_ms. */
 };
 
 struct insp_engine_config {
-    char sensor[INSP_NAME_SIZE];        /* Open_vSwitch system-id. */
+    char sensor[INSP_NAME_SIZE]; /* Open_vSwitch system-id. */
     const struct insp_inspector_config *inspectors;
-    size_t n_inspectors;                /* <= INSP_MAX_INSPECTORS. */
+    size_t n_inspectors; /* <= INSP_MAX_INSPECTORS. */
     const struct insp_port *ports;
     size_t n_ports;
     const struct insp_uplink_config *uplinks;
@@ -207,21 +216,21 @@ struct insp_engine_config {
 struct insp_engine;
 
 /* Main thread: starts the control and the exporter thread. */
-int insp_engine_create(const struct insp_host *, struct insp_engine **)
-    INSP_MUST_USE;
+int insp_engine_create(const struct insp_host *,
+                       struct insp_engine **) INSP_MUST_USE;
 
 /* The same without threads, for a host that has one: what the control thread
  * does is done in insp_engine_turn(), by the host's clocks, and records are
  * taken with insp_engine_next_record().  The host must not call what waits for
  * the control thread, and needs no worker slot but 0. */
-int insp_engine_create_passive(const struct insp_host *, struct insp_engine **)
-    INSP_MUST_USE;
+int insp_engine_create_passive(const struct insp_host *,
+                               struct insp_engine **) INSP_MUST_USE;
 
 enum insp_turn {
-    INSP_TURN_CALM,                     /* Next one when time has passed... */
-    INSP_TURN_BUSY,                     /* ... at once, as soon as records
-                                         * have been taken. */
-    INSP_TURN_ENDED,                    /* Nothing is left to report. */
+    INSP_TURN_CALM,  /* Next one when time has passed... */
+    INSP_TURN_BUSY,  /* ... at once, as soon as records
+                      * have been taken. */
+    INSP_TURN_ENDED, /* Nothing is left to report. */
 };
 
 /* Passive: one turn, every 1 to 100 ms of the packets' time. */
@@ -237,8 +246,8 @@ void insp_engine_end(struct insp_engine *);
 
 /* Passive: the next record, to be given to insp_record_uninit(); false: there
  * is none before the next turn. */
-bool insp_engine_next_record(struct insp_engine *, struct insp_record *)
-    INSP_MUST_USE;
+bool insp_engine_next_record(struct insp_engine *,
+                             struct insp_record *) INSP_MUST_USE;
 
 /* Main thread: hands a whole new configuration over (a copy) and returns its
  * serial number at once, or 0 when memory is out and the old one stays. */
@@ -273,17 +282,17 @@ void insp_engine_count_undeliverable(struct insp_engine *, uint32_t inspector,
 /* Packets that have come in by a port of a function. */
 struct insp_return_context {
     uint32_t inspector;
-    uint32_t function;                  /* Its id... */
-    uint8_t arm;                        /* ... and by which of its ports. */
+    uint32_t function; /* Its id... */
+    uint8_t arm;       /* ... and by which of its ports. */
     const struct insp_way *ways;
     size_t n_ways;
-    const uint32_t *cookies;            /* Of each frame, when the function
-                                         * has an encap; 0: had none. */
+    const uint32_t *cookies; /* Of each frame, when the function
+                              * has an encap; 0: had none. */
 };
 
 struct insp_return {
-    struct insp_verdict verdict;        /* ALLOW: do 'rest' now.  REDIRECT:
-                                         * on to the next function.  DROP. */
+    struct insp_verdict verdict; /* ALLOW: do 'rest' now.  REDIRECT:
+                                  * on to the next function.  DROP. */
     uint16_t rest_size;
     uint8_t rest[INSP_REST_MAX] __attribute__((aligned(8)));
 };
@@ -353,12 +362,12 @@ bool insp_engine_flush(struct insp_engine *, uint32_t inspector,
 struct insp_inspector_stats {
     char name[INSP_NAME_SIZE];
     uint32_t id;
-    char error[512];                    /* "": in force. */
+    char error[512]; /* "": in force. */
     uint64_t seen_packets, seen_bytes;
     uint64_t inspected_packets, inspected_bytes;
-    uint64_t skipped[INSP_N_SKIPS];     /* Packets. */
+    uint64_t skipped[INSP_N_SKIPS]; /* Packets. */
     uint64_t lost[INSP_N_LOSTS];
-    uint64_t verdicts[4];               /* By enum insp_verdict_kind. */
+    uint64_t verdicts[4]; /* By enum insp_verdict_kind. */
     uint64_t facts[INSP_N_PACKET_FACTS];
     uint64_t catch_all_packets;         /* Remainders without an entry. */
     struct insp_table_stats table;      /* Counters: over all tables that it
@@ -422,8 +431,8 @@ size_t insp_engine_list(struct insp_engine *, uint32_t inspector,
 struct insp_rule_row {
     uint32_t inspector;
     struct insp_policy_rule rule;
-    uint64_t judged;                    /* Since the rule is in force under */
-    uint64_t dropped;                   /* its number, over all versions. */
+    uint64_t judged;  /* Since the rule is in force under */
+    uint64_t dropped; /* its number, over all versions. */
 };
 
 /* Any thread but a worker, as insp_engine_list().  Owned by the caller:
@@ -442,16 +451,16 @@ struct insp_function_row {
     uint32_t inspector;
     struct insp_function_config config;
     enum insp_function_state state;
-    uint64_t since_ns;                  /* Of the state; wall clock. */
+    uint64_t since_ns; /* Of the state; wall clock. */
     uint64_t in_packets, in_bytes;
     uint64_t out_packets, out_bytes;
     uint64_t injected;
-    uint64_t changed;                   /* Came back with other addresses;
-                                         * fail_mode=open: a part of out. */
+    uint64_t changed; /* Came back with other addresses;
+                       * fail_mode=open: a part of out. */
     uint64_t lost[INSP_N_FLIGHT_LOSSES];
     uint64_t in_flight;
-    uint64_t bypassed[INSP_N_MISSES];   /* fail_mode=open: passed it by. */
-    uint64_t refused[INSP_N_MISSES];    /* fail_mode=closed: dropped. */
+    uint64_t bypassed[INSP_N_MISSES]; /* fail_mode=open: passed it by. */
+    uint64_t refused[INSP_N_MISSES];  /* fail_mode=closed: dropped. */
     uint64_t probes_sent, probes_returned;
 };
 
@@ -463,11 +472,11 @@ size_t insp_engine_functions(struct insp_engine *, uint32_t inspector,
  * what comes of it, under which version.  Returns false when there is no such
  * inspector, or no answer in time. */
 struct insp_explanation {
-    uint32_t version;                   /* 0: no rules. */
+    uint32_t version; /* 0: no rules. */
     struct insp_slot_matches matches[INSP_N_SLOTS];
     struct insp_judgement judgement;
-    bool tap;                           /* Nothing of it is carried out. */
-    struct insp_policy_rule rules[2 * INSP_N_SLOTS];    /* That match. */
+    bool tap; /* Nothing of it is carried out. */
+    struct insp_policy_rule rules[2 * INSP_N_SLOTS]; /* That match. */
     size_t n_rules;
     struct insp_function_row functions[INSP_MAX_FUNCTIONS];
     size_t n_functions;

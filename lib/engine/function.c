@@ -51,13 +51,14 @@ static bool
 begin_flights(struct insp_engine *engine, struct insp_inspector *inspector,
               const struct insp_inspector_config *config)
 {
-    if (!inspector->flights
-        && insp_flights_create(config->flight_limit, &engine->epoch,
-                               &inspector->table_config.secret,
-                               &inspector->flights)) {
+    if (!inspector->flights &&
+        insp_flights_create(config->flight_limit, &engine->epoch,
+                            &inspector->table_config.secret,
+                            &inspector->flights)) {
         insp_log(&engine->host, INSP_LOG_ERROR,
                  "inspector %u: no memory for %u flights; its functions are "
-                 "down", config->id, config->flight_limit);
+                 "down",
+                 config->id, config->flight_limit);
         inspector->flights = NULL;
     }
     return inspector->flights != NULL;
@@ -145,8 +146,8 @@ insp_function_fill(const struct insp_engine *engine,
                    const struct insp_function *f,
                    struct insp_function_row *row)
 {
-    const struct insp_inspector *inspector = inspector_of(engine,
-                                                          f->inspector);
+    const struct insp_inspector *inspector =
+        inspector_of(engine, f->inspector);
 
     memset(row, 0, sizeof *row);
     row->inspector = f->inspector;
@@ -182,10 +183,10 @@ static void
 note_state(struct insp_engine *engine, struct insp_function *f,
            uint64_t now_ns)
 {
-    enum insp_function_state state
-        = f->config.slot == INSP_SLOT_LEAVING
-          ? INSP_FUNCTION_LEAVING
-          : insp_function_state(f, &f->config, now_ns);
+    enum insp_function_state state =
+        f->config.slot == INSP_SLOT_LEAVING
+            ? INSP_FUNCTION_LEAVING
+            : insp_function_state(f, &f->config, now_ns);
 
     if (state == f->state) {
         return;
@@ -193,12 +194,12 @@ note_state(struct insp_engine *engine, struct insp_function *f,
     f->state = state;
     f->since_ns = engine->host.wall_ns(engine->host.aux);
     insp_log(&engine->host,
-             state == INSP_FUNCTION_UP || state == INSP_FUNCTION_STARTING
-             || state == INSP_FUNCTION_LEAVING
-             ? INSP_LOG_INFO : INSP_LOG_WARN,
+             state == INSP_FUNCTION_UP || state == INSP_FUNCTION_STARTING ||
+                     state == INSP_FUNCTION_LEAVING
+                 ? INSP_LOG_INFO
+                 : INSP_LOG_WARN,
              "function %s: %s: %s", f->config.name,
-             insp_function_state_word(state),
-             insp_function_state_text(state));
+             insp_function_state_word(state), insp_function_state_text(state));
 }
 
 void
@@ -216,8 +217,8 @@ insp_functions_turn(struct insp_engine *engine, uint64_t now_ns)
     while (*at) {
         struct insp_function *f = *at;
 
-        if (f->left_ticket
-            && insp_epoch_passed(&engine->epoch, f->left_ticket)) {
+        if (f->left_ticket &&
+            insp_epoch_passed(&engine->epoch, f->left_ticket)) {
             pthread_mutex_lock(&engine->inspectors_mutex);
             *at = f->next;
             pthread_mutex_unlock(&engine->inspectors_mutex);

@@ -43,14 +43,14 @@ struct insp_tally {
 #define INSP_TALLY_WORDS (sizeof(struct insp_tally) / sizeof(uint64_t))
 
 struct insp_worker_tally {
-    _Atomic uint32_t sequence;                      /* W */
-    _Atomic uint64_t words[INSP_TALLY_WORDS];       /* W; struct insp_tally */
+    _Atomic uint32_t sequence;                /* W */
+    _Atomic uint64_t words[INSP_TALLY_WORDS]; /* W; struct insp_tally */
 } INSP_LINE_ALIGNED;
 
 /* A word of a tally, in a set of them. */
-#define INSP_TALLY_BIT(WORD, TALLY)                                         \
-    (UINT64_C(1) << (size_t) ((const uint64_t *) (WORD)                     \
-                              - (const uint64_t *) (TALLY)))
+#define INSP_TALLY_BIT(WORD, TALLY)                                           \
+    (UINT64_C(1) << (size_t) ((const uint64_t *) (WORD) -                     \
+                              (const uint64_t *) (TALLY)))
 _Static_assert(INSP_TALLY_WORDS <= 64, "a set of its words is one word");
 
 /* Adds those words of 'batch' that are in the set 'changed' to what
@@ -75,8 +75,8 @@ struct insp_function_tally {
 } INSP_LINE_ALIGNED;
 
 struct insp_function {
-    struct insp_function *next;         /* Under 'inspectors_mutex'. */
-    uint32_t id;                        /* Of the configuration. */
+    struct insp_function *next; /* Under 'inspectors_mutex'. */
+    uint32_t id;                /* Of the configuration. */
     uint32_t inspector;
     struct insp_function_config config; /* C; others under the mutex. */
     uint32_t mark;                      /* C; of the last apply. */
@@ -89,12 +89,12 @@ struct insp_function {
     uint64_t probe_secret;
 
     /* What workers ask whenever a packet is to go there. */
-    _Atomic uint8_t port_state INSP_LINE_ALIGNED;   /* A */
-    _Atomic bool probe_seen;                        /* W sets, A clears. */
-    _Atomic uint64_t unanswered_ns;     /* The first probe that has not come
-                                         * back was sent then; 0: none. */
+    _Atomic uint8_t port_state INSP_LINE_ALIGNED; /* A */
+    _Atomic bool probe_seen;                      /* W sets, A clears. */
+    _Atomic uint64_t unanswered_ns; /* The first probe that has not come
+                                     * back was sent then; 0: none. */
 
-    struct insp_function_tally tallies[INSP_MAX_WORKERS];   /* W */
+    struct insp_function_tally tallies[INSP_MAX_WORKERS]; /* W */
 };
 
 /* How a function is, by what is known at 'now_ns'. */
@@ -113,44 +113,44 @@ struct insp_rule_total {
 /* An Inspector row, from its first appearance until its last connection is
  * reported. */
 struct insp_inspector {
-    _Atomic uint32_t id;                /* A; 0: this place is free. */
+    _Atomic uint32_t id;                    /* A; 0: this place is free. */
     struct insp_inspector_config config;    /* C; without pointers. */
     struct insp_table_config table_config;  /* C */
-    struct insp_table *table;           /* C; NULL: not in force. */
-    struct insp_dialogs *dialogs;       /* C; of that table. */
-    struct insp_table_stats past;       /* C; sum over its tables that are
-                                         * gone, and ... */
+    struct insp_table *table;               /* C; NULL: not in force. */
+    struct insp_dialogs *dialogs;           /* C; of that table. */
+    struct insp_table_stats past;           /* C; sum over its tables that are
+                                             * gone, and ... */
     struct insp_dialogs_stats past_readers; /* C; ... of what read them. */
-    struct insp_binding *binding;       /* C; a reference. */
-    struct insp_flights *flights;       /* C; NULL: never had functions. */
-    uint64_t since_ns;                  /* C; monotonic, of its first table. */
-    char error[512];                    /* C */
-    uint64_t next_sensor_ns;            /* C; monotonic. */
-    uint64_t catch_all_reported[2];     /* C; packets, bytes. */
-    uint64_t catch_all_since_ns;        /* C; monotonic. */
-    struct insp_stepper stepper;        /* C */
-    struct insp_aggregates aggregates;  /* C */
-    uint64_t aggregates_due_ns;         /* C; monotonic. */
-    struct insp_inventory *inventory;   /* C; NULL: nobody has answered. */
-    struct insp_leases *leases;         /* C; NULL: none was given. */
-    uint64_t inventory_due_ns;          /* C; monotonic. */
-    struct insp_depth_config depth_config;  /* C */
-    enum insp_depth depth;              /* C; the least of any worker... */
-    uint64_t depth_since_ns;            /* C; ... since then, monotonic. */
-    uint64_t depth_ns[INSP_N_DEPTHS];   /* C; how long it was each. */
-    uint64_t depth_turn_ns;             /* C; monotonic, of the last look. */
-    unsigned int shallow_workers;       /* C; at less than full depth. */
-    uint32_t share_ppm;                 /* C; the largest of any worker. */
-    uint64_t depth_log_ns;              /* C; see overload.c. */
-    enum insp_depth depth_said;         /* C; in the log, last... */
-    uint32_t depth_changes;             /* C; ... changes since then. */
-    uint32_t mark;                      /* C; of the last apply. */
-    uint64_t left_round;                /* C; no worker sees it by then. */
-    _Atomic uint64_t lost_shared[INSP_N_LOSTS];     /* A */
-    _Atomic uint64_t lost_shared_bytes;             /* A */
-    _Atomic uint64_t undeliverable;                 /* A */
-    struct insp_worker_tally tallies[INSP_MAX_WORKERS];     /* W */
-    struct insp_depth_worker depths[INSP_MAX_WORKERS];      /* W */
+    struct insp_binding *binding;           /* C; a reference. */
+    struct insp_flights *flights;           /* C; NULL: never had functions. */
+    uint64_t since_ns;                 /* C; monotonic, of its first table. */
+    char error[512];                   /* C */
+    uint64_t next_sensor_ns;           /* C; monotonic. */
+    uint64_t catch_all_reported[2];    /* C; packets, bytes. */
+    uint64_t catch_all_since_ns;       /* C; monotonic. */
+    struct insp_stepper stepper;       /* C */
+    struct insp_aggregates aggregates; /* C */
+    uint64_t aggregates_due_ns;        /* C; monotonic. */
+    struct insp_inventory *inventory;  /* C; NULL: nobody has answered. */
+    struct insp_leases *leases;        /* C; NULL: none was given. */
+    uint64_t inventory_due_ns;         /* C; monotonic. */
+    struct insp_depth_config depth_config; /* C */
+    enum insp_depth depth;                 /* C; the least of any worker... */
+    uint64_t depth_since_ns;               /* C; ... since then, monotonic. */
+    uint64_t depth_ns[INSP_N_DEPTHS];      /* C; how long it was each. */
+    uint64_t depth_turn_ns;       /* C; monotonic, of the last look. */
+    unsigned int shallow_workers; /* C; at less than full depth. */
+    uint32_t share_ppm;           /* C; the largest of any worker. */
+    uint64_t depth_log_ns;        /* C; see overload.c. */
+    enum insp_depth depth_said;   /* C; in the log, last... */
+    uint32_t depth_changes;       /* C; ... changes since then. */
+    uint32_t mark;                /* C; of the last apply. */
+    uint64_t left_round;          /* C; no worker sees it by then. */
+    _Atomic uint64_t lost_shared[INSP_N_LOSTS];         /* A */
+    _Atomic uint64_t lost_shared_bytes;                 /* A */
+    _Atomic uint64_t undeliverable;                     /* A */
+    struct insp_worker_tally tallies[INSP_MAX_WORKERS]; /* W */
+    struct insp_depth_worker depths[INSP_MAX_WORKERS];  /* W */
 };
 
 struct insp_snapshot_function {
@@ -182,8 +182,8 @@ struct insp_snapshot_inspector {
 };
 
 struct insp_snapshot_port {
-    uint64_t since_ns;                  /* By id: first configured. */
-    uint32_t id;                        /* 0: empty place. */
+    uint64_t since_ns; /* By id: first configured. */
+    uint32_t id;       /* 0: empty place. */
     uint8_t mac[6];
 };
 
@@ -216,13 +216,13 @@ void insp_snapshot_destroy(struct insp_snapshot *);
 
 /* An identity that records may still refer to. */
 struct insp_known_port {
-    struct insp_port_stats stats;       /* C; of connections reported. */
+    struct insp_port_stats stats; /* C; of connections reported. */
     enum insp_port_role role;
-    uint64_t since_ns;                  /* Monotonic: first configured. */
-    uint32_t mark;                      /* Of the last apply that named it. */
+    uint64_t since_ns; /* Monotonic: first configured. */
+    uint32_t mark;     /* Of the last apply that named it. */
     bool dead;
-    bool ends_told;                     /* Its connections are ended. */
-    uint64_t gone_round;                /* All reports are out by then. */
+    bool ends_told;      /* Its connections are ended. */
+    uint64_t gone_round; /* All reports are out by then. */
 };
 
 /* A question that another thread puts to the control thread.  Two hold it;
@@ -238,18 +238,18 @@ enum insp_request_kind {
 };
 
 struct insp_request {
-    struct insp_request *next;          /* Under 'mutex' until taken. */
+    struct insp_request *next; /* Under 'mutex' until taken. */
     enum insp_request_kind kind;
-    uint32_t inspector;                 /* 0: all. */
-    unsigned int holders;               /* Under 'mutex'. */
-    bool answered;                      /* Under 'mutex'. */
-    bool begun;                         /* C; FLUSH. */
-    uint64_t round;                     /* C; FLUSH: answered by then. */
-    struct insp_subject subject;        /* EXPLAIN... */
-    char name[INSP_APP_NAME_MAX + 1];   /* ... and what its name points to. */
-    size_t n;                           /* Rows that were filled... */
-    size_t max;                         /* ... of as many; RULES: of any
-                                         * number. */
+    uint32_t inspector;               /* 0: all. */
+    unsigned int holders;             /* Under 'mutex'. */
+    bool answered;                    /* Under 'mutex'. */
+    bool begun;                       /* C; FLUSH. */
+    uint64_t round;                   /* C; FLUSH: answered by then. */
+    struct insp_subject subject;      /* EXPLAIN... */
+    char name[INSP_APP_NAME_MAX + 1]; /* ... and what its name points to. */
+    size_t n;                         /* Rows that were filled... */
+    size_t max;                       /* ... of as many; RULES: of any
+                                       * number. */
     union {
         struct insp_flow_row *flows;
         struct insp_port_stats *ports;
@@ -257,7 +257,7 @@ struct insp_request {
         struct insp_function_row *functions;
         struct insp_explanation *explanation;
         struct insp_listener *listeners;
-        void *rows;                     /* Owned. */
+        void *rows; /* Owned. */
     };
 };
 
@@ -267,7 +267,7 @@ struct insp_retired {
     uint64_t ticket;
     struct insp_snapshot *snapshot;
     struct insp_binding *binding;
-    bool is_last;                       /* Of its policy: fold counters. */
+    bool is_last; /* Of its policy: fold counters. */
 };
 
 /* A table that is out of force and is being emptied. */
@@ -282,57 +282,57 @@ struct insp_leaving_table {
 
 /* What a worker is at, for a crash report. */
 struct insp_worker_place {
-    _Atomic(const struct insp_frame *) frame;       /* W */
-    _Atomic uint8_t app;                            /* W; whose reader is at
-                                                     * work on it. */
+    _Atomic(const struct insp_frame *) frame; /* W */
+    _Atomic uint8_t app;                      /* W; whose reader is at
+                                               * work on it. */
 } INSP_LINE_ALIGNED;
 
 struct insp_engine {
     struct insp_host host;
-    struct insp_epoch epoch;                            /* A */
-    struct insp_worker_place places[INSP_MAX_WORKERS];  /* W */
-    _Atomic(struct insp_snapshot *) snapshot;           /* C writes */
-    _Atomic uint64_t applied;                           /* C writes */
-    _Atomic bool lacks_memory;                          /* C writes */
-    _Atomic uint64_t unknown_id;                        /* A */
-    struct insp_inspector *inspectors;  /* INSP_MAX_INSPECTORS; A by id. */
-    size_t n_places;                    /* C; of these, that were ever used. */
+    struct insp_epoch epoch;                           /* A */
+    struct insp_worker_place places[INSP_MAX_WORKERS]; /* W */
+    _Atomic(struct insp_snapshot *) snapshot;          /* C writes */
+    _Atomic uint64_t applied;                          /* C writes */
+    _Atomic bool lacks_memory;                         /* C writes */
+    _Atomic uint64_t unknown_id;                       /* A */
+    struct insp_inspector *inspectors; /* INSP_MAX_INSPECTORS; A by id. */
+    size_t n_places;                   /* C; of these, that were ever used. */
 
     /* Control thread. */
-    struct insp_known_port *ports;      /* Open hash by stats.id. */
+    struct insp_known_port *ports; /* Open hash by stats.id. */
     uint32_t ports_mask;
-    uint32_t n_ports;                   /* Dead ones included. */
+    uint32_t n_ports; /* Dead ones included. */
     unsigned int n_dead;
-    uint64_t steps_due_ns;              /* Monotonic. */
-    uint64_t round;                     /* See control.c. */
+    uint64_t steps_due_ns; /* Monotonic. */
+    uint64_t round;        /* See control.c. */
     uint64_t round_ticket;
     struct insp_leaving_table *leaving; /* Changed under the mutex. */
     struct insp_retired *retired;
-    struct insp_function *functions;    /* Changed under the mutex. */
-    struct insp_rule_total *rules;      /* By number. */
+    struct insp_function *functions; /* Changed under the mutex. */
+    struct insp_rule_total *rules;   /* By number. */
     uint32_t n_rules;
     struct insp_request *working;
     uint32_t mark;
     uint64_t flow_id_secret;
     uint32_t incarnation;
-    uint64_t wall_offset_ns;            /* Wall clock less monotonic. */
+    uint64_t wall_offset_ns; /* Wall clock less monotonic. */
 
-    struct insp_ring *ring;             /* C to X. */
-    struct insp_drain *drain;           /* X. */
+    struct insp_ring *ring;   /* C to X. */
+    struct insp_drain *drain; /* X. */
     pthread_t control;
     pthread_t exporter;
     bool control_started, exporter_started;
     _Atomic bool stop_exporter;
 
     pthread_mutex_t mutex;
-    pthread_cond_t wake;                /* Control thread. */
-    pthread_cond_t answered;            /* Who asked. */
-    struct insp_staged *staged;         /* Under 'mutex'. */
-    struct insp_request *requests;      /* Under 'mutex'. */
-    uint64_t last_serial;               /* Under 'mutex'. */
-    bool stop_control;                  /* Under 'mutex'. */
-    bool stopping;                      /* C */
-    uint64_t stop_by_ns;                /* Under 'mutex'; monotonic. */
+    pthread_cond_t wake;           /* Control thread. */
+    pthread_cond_t answered;       /* Who asked. */
+    struct insp_staged *staged;    /* Under 'mutex'. */
+    struct insp_request *requests; /* Under 'mutex'. */
+    uint64_t last_serial;          /* Under 'mutex'. */
+    bool stop_control;             /* Under 'mutex'. */
+    bool stopping;                 /* C */
+    uint64_t stop_by_ns;           /* Under 'mutex'; monotonic. */
 
     /* Held by the control thread while it changes what members of
      * 'inspectors' marked C point to, and by others while they read it. */
@@ -342,7 +342,7 @@ struct insp_engine {
 /* A configuration on its way to the control thread (stage.c). */
 struct insp_staged {
     uint64_t serial;
-    struct insp_engine_config config;   /* Points into this allocation. */
+    struct insp_engine_config config; /* Points into this allocation. */
 };
 struct insp_staged *insp_stage(const struct insp_engine_config *);
 void insp_staged_destroy(struct insp_staged *);

@@ -29,19 +29,19 @@ struct insp_service_key {
 _Static_assert(sizeof(struct insp_service_key) == 24, "whole words");
 
 struct entry {
-    struct entry *next;             /* Of its place in the hash. */
-    struct entry *older, *newer;    /* Of its port. */
+    struct entry *next;          /* Of its place in the hash. */
+    struct entry *older, *newer; /* Of its port. */
     struct owner *owner;
     struct insp_service_key key;
     struct insp_listener listener;
-    uint64_t told_ns;               /* Of its last record. */
+    uint64_t told_ns; /* Of its last record. */
     bool has_news;
-    bool is_urgent;                 /* News of a kind that cannot go on. */
+    bool is_urgent; /* News of a kind that cannot go on. */
 };
 
 /* A port that has services. */
 struct owner {
-    struct owner *next;             /* Of its place. */
+    struct owner *next; /* Of its place. */
     struct entry *oldest, *newest;
     uint32_t port_id;
     uint32_t n;
@@ -172,8 +172,8 @@ oldest_of_all(const struct insp_inventory *inv)
 
     for (size_t i = 0; i < OWNER_PLACES; i++) {
         for (struct owner *o = inv->owners[i]; o; o = o->next) {
-            if (!oldest
-                || o->oldest->listener.last_ns < oldest->listener.last_ns) {
+            if (!oldest ||
+                o->oldest->listener.last_ns < oldest->listener.last_ns) {
                 oldest = o->oldest;
             }
         }
@@ -290,8 +290,8 @@ add_version(struct entry *e, const struct insp_value *v)
             return;
         }
     }
-    if (!v->size || used + !!used + v->size >= sizeof e->listener.versions
-        || (used && is_listed(versions, v->bytes, v->size))) {
+    if (!v->size || used + !!used + v->size >= sizeof e->listener.versions ||
+        (used && is_listed(versions, v->bytes, v->size))) {
         return;
     }
     if (used) {
@@ -328,14 +328,17 @@ weaknesses_of_value(const struct insp_value *v)
 
 #define INSP_WEAK_TEXT(NAME, FIELD, TEXT)                                     \
     set |= v->field == INSP_FIELD_##FIELD && begins(v, TEXT)                  \
-           ? 1u << INSP_WEAKNESS_##NAME : 0;
+               ? 1u << INSP_WEAKNESS_##NAME                                   \
+               : 0;
 #define INSP_WEAK_BELOW(NAME, FIELD, NUMBER)                                  \
     set |= v->field == INSP_FIELD_##FIELD && v->number < (NUMBER)             \
-           ? 1u << INSP_WEAKNESS_##NAME : 0;
+               ? 1u << INSP_WEAKNESS_##NAME                                   \
+               : 0;
 #define INSP_WEAK_KEY(NAME, KEY)                                              \
-    set |= v->number && insp_app_fields[v->field].kind == INSP_VALUE_BOOL     \
-           && !strcmp(insp_app_fields[v->field].key, KEY)                     \
-           ? 1u << INSP_WEAKNESS_##NAME : 0;
+    set |= v->number && insp_app_fields[v->field].kind == INSP_VALUE_BOOL &&  \
+                   !strcmp(insp_app_fields[v->field].key, KEY)                \
+               ? 1u << INSP_WEAKNESS_##NAME                                   \
+               : 0;
 #include "engine/inventory.def"
     return set;
 }
@@ -357,9 +360,13 @@ read_values(struct entry *e, const uint8_t *at, const uint8_t *end)
     while (at && insp_value_next(&at, end, &v)) {
         switch ((int) v.field) {
 #define INSP_SOFTWARE(FIELD)                                                  \
-        case INSP_FIELD_##FIELD: set_software(e, &v); break;
+    case INSP_FIELD_##FIELD:                                                  \
+        set_software(e, &v);                                                  \
+        break;
 #define INSP_VERSION(FIELD)                                                   \
-        case INSP_FIELD_##FIELD: add_version(e, &v); break;
+    case INSP_FIELD_##FIELD:                                                  \
+        add_version(e, &v);                                                   \
+        break;
 #include "engine/inventory.def"
         default: break;
         }
@@ -440,15 +447,14 @@ insp_inventory_is_service(const struct insp_record_connection *conn)
 {
     switch (conn->proto) {
     case INSP_PROTO_TCP:
-        return (conn->state & (INSP_CONN_ESTABLISHED | INSP_CONN_MIDSTREAM))
-               == INSP_CONN_ESTABLISHED;
+        return (conn->state & (INSP_CONN_ESTABLISHED | INSP_CONN_MIDSTREAM)) ==
+               INSP_CONN_ESTABLISHED;
     case INSP_PROTO_UDP:
     case INSP_PROTO_SCTP:
-        return conn->state & INSP_CONN_ANSWERED
-               && !is_client_port(conn->l4_port[1])
-               && (conn->l4_port[1] < 1024 || conn->l4_port[0] >= 1024);
-    default:
-        return false;
+        return conn->state & INSP_CONN_ANSWERED &&
+               !is_client_port(conn->l4_port[1]) &&
+               (conn->l4_port[1] < 1024 || conn->l4_port[0] >= 1024);
+    default: return false;
     }
 }
 
@@ -513,9 +519,8 @@ insp_inventory_see(struct insp_inventory *inv,
     } else if (conn->end_reason != INSP_END_NONE) {
         l->connections++;
     }
-    if (!e->is_urgent
-        && (!e->has_news
-            || l->last_ns < e->told_ns + INSP_LISTENER_TELL_NS)) {
+    if (!e->is_urgent &&
+        (!e->has_news || l->last_ns < e->told_ns + INSP_LISTENER_TELL_NS)) {
         return NULL;
     }
     e->has_news = false;

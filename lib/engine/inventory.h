@@ -58,10 +58,10 @@ struct insp_listener {
     struct insp_record_connection conn; /* That showed it first, or changed it
                                          * last; nothing counted. */
     uint64_t first_ns, last_ns;
-    uint64_t connections;               /* That have ended. */
-    uint32_t weaknesses;                /* A bit each, enum insp_weakness. */
-    char software[64];                  /* Valid UTF-8. */
-    char versions[64];                  /* With ',' between them. */
+    uint64_t connections; /* That have ended. */
+    uint32_t weaknesses;  /* A bit each, enum insp_weakness. */
+    char software[64];    /* Valid UTF-8. */
+    char versions[64];    /* With ',' between them. */
 };
 
 struct insp_inventory;

@@ -52,9 +52,9 @@ may_be_either_way(const struct insp_batch *b, const struct insp_conn *conn)
         return false;
     }
     first_ns = insp_conn_first_ns(conn);
-    return first_ns < b->inspector->pickup_until_ns
-           || is_port_pickup(b, INSP_READ(conn->flow[0].port), first_ns)
-           || is_port_pickup(b, INSP_READ(conn->flow[1].port), first_ns);
+    return first_ns < b->inspector->pickup_until_ns ||
+           is_port_pickup(b, INSP_READ(conn->flow[0].port), first_ns) ||
+           is_port_pickup(b, INSP_READ(conn->flow[1].port), first_ns);
 }
 
 static bool
@@ -84,8 +84,7 @@ judge_initiator(const struct insp_batch *b, const struct insp_conn *conn,
         insp_judgement_unpack(word, firewall);
     } else {
         insp_subject_reverse(subject, &reverse);
-        insp_policy_judge(b->inspector->binding, &reverse, FIREWALL,
-                          firewall);
+        insp_policy_judge(b->inspector->binding, &reverse, FIREWALL, firewall);
     }
 }
 
@@ -105,8 +104,8 @@ judge_direction(const struct insp_batch *b, const struct insp_item *item,
             insp_subject_reverse(subject, &reverse);
             insp_policy_judge(binding, &reverse, FIREWALL, &firewall);
             if (is_allowed_by_rule(&firewall)) {
-                insp_policy_judge(binding, subject,
-                                  INSP_ALL_SLOTS & ~FIREWALL, j);
+                insp_policy_judge(binding, subject, INSP_ALL_SLOTS & ~FIREWALL,
+                                  j);
             }
         }
         return;
@@ -176,8 +175,8 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
     struct insp_flow *flow = &conn->flow[item->side];
     char name[INSP_APP_NAME_MAX + 1];
     struct insp_subject subject;
-    uint8_t told = atomic_load_explicit(&conn->flow[0].told,
-                                        memory_order_acquire);
+    uint8_t told =
+        atomic_load_explicit(&conn->flow[0].told, memory_order_acquire);
 
     insp_subject_init(&subject, &item->packet, frame->data, b->ctx->in_port,
                       item->out_port);
@@ -196,8 +195,8 @@ judge_connection(struct insp_batch *b, const struct insp_item *item,
     atomic_store_explicit(&flow->judgement,
                           insp_judgement_pack(j, b->inspector->version),
                           memory_order_seq_cst);
-    if (atomic_load_explicit(&conn->flow[0].told, memory_order_seq_cst)
-        != told) {
+    if (atomic_load_explicit(&conn->flow[0].told, memory_order_seq_cst) !=
+        told) {
         insp_judge_anew(conn);
     }
     note_alert(b, item, conn, j);
@@ -227,11 +226,11 @@ judge_alone(const struct insp_batch *b, const struct insp_item *item,
         insp_policy_judge(b->inspector->binding, &subject, INSP_ALL_SLOTS, j);
     }
     if (!is_refused(j) && INSP_UNLIKELY(hides(b, item))) {
-        *j = (struct insp_judgement) { .verdict = INSP_VERDICT_DROP };
+        *j = (struct insp_judgement){ .verdict = INSP_VERDICT_DROP };
     }
-    if (!is_refused(j) && b->inspector->fail_closed
-        && item->why != INSP_REMAINDER_ARP
-        && item->why != INSP_REMAINDER_NON_IP) {
+    if (!is_refused(j) && b->inspector->fail_closed &&
+        item->why != INSP_REMAINDER_ARP &&
+        item->why != INSP_REMAINDER_NON_IP) {
         j->verdict = INSP_VERDICT_DROP;
     }
 }
@@ -243,14 +242,15 @@ insp_judge(struct insp_batch *b, const struct insp_item *item,
 {
     uint64_t word;
 
-    *j = (struct insp_judgement) { .verdict = INSP_VERDICT_ALLOW };
+    *j = (struct insp_judgement){ .verdict = INSP_VERDICT_ALLOW };
     if (!conn) {
         judge_alone(b, item, frame, j);
     } else if (b->inspector->binding) {
         word = INSP_READ(conn->flow[item->side].judgement);
-        if (INSP_LIKELY(insp_judgement_version(word) == b->inspector->version
-                        && !(b->ctx->flags & INSP_CONTEXT_FLOOD)
-                        && !insp_goes_elsewhere(b, item, conn))) {
+        if (INSP_LIKELY(insp_judgement_version(word) ==
+                            b->inspector->version &&
+                        !(b->ctx->flags & INSP_CONTEXT_FLOOD) &&
+                        !insp_goes_elsewhere(b, item, conn))) {
             insp_judgement_unpack(word, j);
         } else {
             judge_connection(b, item, frame, conn, j);

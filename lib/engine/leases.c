@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS 4
-#define SETS 16384
+#define WAYS  4
+#define SETS  16384
 #define ASKED 1024
 
 /* A client that asked for an infinite lease would stay for ever. */
@@ -72,8 +72,8 @@ add_addr(struct insp_lease *lease, const struct insp_value *v)
 {
     uint8_t *addr;
 
-    if (lease->n_addrs == INSP_ARRAY_SIZE(lease->addrs)
-        || (v->size != 4 && v->size != 16)) {
+    if (lease->n_addrs == INSP_ARRAY_SIZE(lease->addrs) ||
+        (v->size != 4 && v->size != 16)) {
         return;
     }
     addr = lease->addrs[lease->n_addrs++];
@@ -99,9 +99,8 @@ set_host(struct insp_lease *lease, const struct insp_value *v)
     for (size_t i = 0; i < size; i++) {
         uint8_t c = v->bytes[i];
 
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-              || (c >= 'a' && c <= 'z') || c == '-' || c == '.'
-              || c == '_')) {
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+              (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_')) {
             return;
         }
     }
@@ -117,10 +116,10 @@ set_kind(struct insp_lease *lease, const struct insp_value *v)
         const char *word;
         enum insp_lease_kind kind;
     } kinds[] = {
-        { "discover", INSP_LEASE_ASKED },  { "request", INSP_LEASE_ASKED },
-        { "solicit", INSP_LEASE_ASKED },   { "renew", INSP_LEASE_ASKED },
-        { "rebind", INSP_LEASE_ASKED },    { "ack", INSP_LEASE_GIVEN },
-        { "reply", INSP_LEASE_GIVEN },     { "release", INSP_LEASE_RETURNED },
+        { "discover", INSP_LEASE_ASKED },   { "request", INSP_LEASE_ASKED },
+        { "solicit", INSP_LEASE_ASKED },    { "renew", INSP_LEASE_ASKED },
+        { "rebind", INSP_LEASE_ASKED },     { "ack", INSP_LEASE_GIVEN },
+        { "reply", INSP_LEASE_GIVEN },      { "release", INSP_LEASE_RETURNED },
         { "decline", INSP_LEASE_RETURNED },
     };
 
@@ -148,33 +147,24 @@ insp_lease_read(const struct insp_event_report *event,
     while (insp_value_next(&at, event->values + event->size, &v)) {
         switch ((int) v.field) {
         case INSP_FIELD_DHCP_DHCP_TYPE:
-        case INSP_FIELD_DHCPV6_TYPE:
-            is_one = set_kind(lease, &v);
-            break;
+        case INSP_FIELD_DHCPV6_TYPE: is_one = set_kind(lease, &v); break;
         case INSP_FIELD_DHCP_ID:
-        case INSP_FIELD_DHCPV6_ID:
-            lease->id = (uint32_t) v.number;
-            break;
+        case INSP_FIELD_DHCPV6_ID: lease->id = (uint32_t) v.number; break;
         case INSP_FIELD_DHCP_ASSIGNED_IP:
         case INSP_FIELD_DHCP_CLIENT_IP:
-        case INSP_FIELD_DHCPV6_ADDRESSES:
-            add_addr(lease, &v);
-            break;
+        case INSP_FIELD_DHCPV6_ADDRESSES: add_addr(lease, &v); break;
         case INSP_FIELD_DHCP_CLIENT_MAC:
         case INSP_FIELD_DHCPV6_CLIENT_MAC:
             memcpy(lease->mac, v.bytes, INSP_MIN(v.size, sizeof lease->mac));
             break;
         case INSP_FIELD_DHCP_HOSTNAME:
         case INSP_FIELD_DHCP_FQDN:
-        case INSP_FIELD_DHCPV6_FQDN:
-            set_host(lease, &v);
-            break;
+        case INSP_FIELD_DHCPV6_FQDN: set_host(lease, &v); break;
         case INSP_FIELD_DHCP_LEASE_TIME:
         case INSP_FIELD_DHCPV6_VALID:
             lease->seconds = (uint32_t) INSP_MIN(v.number, SECONDS_MAX);
             break;
-        default:
-            break;
+        default: break;
         }
     }
     return is_one;
@@ -191,8 +181,8 @@ set_of(const struct insp_leases *leases, uint32_t port_id,
 
     memcpy(words, addr, 16);
     words[2] = port_id;
-    return (struct place *) leases->places[
-        insp_hash_words(words, 3, &leases->secret) % SETS];
+    return (struct place *)
+        leases->places[insp_hash_words(words, 3, &leases->secret) % SETS];
 }
 
 static struct place *
@@ -202,8 +192,8 @@ find(const struct insp_leases *leases, uint32_t port_id,
     struct place *set = set_of(leases, port_id, addr);
 
     for (unsigned int i = 0; i < WAYS; i++) {
-        if (set[i].until_ns && set[i].port_id == port_id
-            && !memcmp(set[i].addr, addr, 16)) {
+        if (set[i].until_ns && set[i].port_id == port_id &&
+            !memcmp(set[i].addr, addr, 16)) {
             return &set[i];
         }
     }
@@ -231,8 +221,7 @@ give(struct insp_leases *leases, uint32_t port_id, const uint8_t addr[16],
 }
 
 static void
-take_back(struct insp_leases *leases, uint32_t port_id,
-          const uint8_t addr[16])
+take_back(struct insp_leases *leases, uint32_t port_id, const uint8_t addr[16])
 {
     struct place *place = find(leases, port_id, addr);
 
@@ -256,9 +245,10 @@ asked_host(struct insp_leases *leases, const struct insp_lease *lease)
 {
     const struct asked *asked = asked_place(leases, lease);
 
-    return asked->id == lease->id
-           && !memcmp(asked->mac, lease->mac, sizeof asked->mac)
-           ? asked->host : "";
+    return asked->id == lease->id &&
+                   !memcmp(asked->mac, lease->mac, sizeof asked->mac)
+               ? asked->host
+               : "";
 }
 
 static void
@@ -275,8 +265,8 @@ void
 insp_leases_note(struct insp_leases *leases, uint32_t port_id,
                  const struct insp_lease *lease, uint64_t now_ns)
 {
-    const char *host = lease->host[0] ? lease->host
-                                      : asked_host(leases, lease);
+    const char *host =
+        lease->host[0] ? lease->host : asked_host(leases, lease);
     uint64_t until_ns = now_ns + lease->seconds * UINT64_C(1000000000);
 
     if (lease->kind == INSP_LEASE_ASKED) {

@@ -28,18 +28,18 @@
 #include "record/record.h"
 
 enum insp_lease_kind {
-    INSP_LEASE_ASKED,           /* A client says its name. */
-    INSP_LEASE_GIVEN,           /* A server gives it addresses. */
-    INSP_LEASE_RETURNED,        /* The client gives them back. */
+    INSP_LEASE_ASKED,    /* A client says its name. */
+    INSP_LEASE_GIVEN,    /* A server gives it addresses. */
+    INSP_LEASE_RETURNED, /* The client gives them back. */
 };
 
 struct insp_lease {
     enum insp_lease_kind kind;
-    uint32_t id;                /* Of question and answer. */
-    uint8_t addrs[8][16];       /* IPv4 as ::ffff:a.b.c.d. */
+    uint32_t id;          /* Of question and answer. */
+    uint8_t addrs[8][16]; /* IPv4 as ::ffff:a.b.c.d. */
     unsigned int n_addrs;
-    uint8_t mac[6];             /* Of the client; zero: not known. */
-    char host[INSP_HOST_SIZE];  /* "": not said. */
+    uint8_t mac[6];            /* Of the client; zero: not known. */
+    char host[INSP_HOST_SIZE]; /* "": not said. */
     uint32_t seconds;
 };
 
@@ -47,8 +47,8 @@ struct insp_lease {
 bool insp_lease_read(const struct insp_event_report *, struct insp_lease *);
 
 struct insp_leases;
-struct insp_leases *insp_leases_create(
-    const struct insp_hash_key *) INSP_MUST_USE;
+struct insp_leases *insp_leases_create(const struct insp_hash_key *)
+    INSP_MUST_USE;
 void insp_leases_destroy(struct insp_leases *);
 
 /* 'port_id' is the client's; 0: not known.  The name may have come with the

@@ -56,8 +56,9 @@ count_sum(struct insp_batch *b, const struct sum *sum)
     insp_key_remainder(&key, sum->why, sum->ethertype, ctx->in_port,
                        ctx->out_port, &ctx->zone);
     remainder = insp_table_get_remainder(
-        table, &key, insp_key_hash_in(&key, b->plain.zone_hash,
-                                      &b->inspector->secret), &packet);
+        table, &key,
+        insp_key_hash_in(&key, b->plain.zone_hash, &b->inspector->secret),
+        &packet);
     if (remainder) {
         insp_table_count_sum(table, remainder, &packet, sum->packets,
                              sum->bytes);
@@ -70,9 +71,8 @@ count_sum(struct insp_batch *b, const struct sum *sum)
 /* Adds a packet to the sum that it belongs to.  When there are too many, the
  * first one goes. */
 static void
-add(struct insp_batch *b, struct sum *sums, size_t *n,
-    enum insp_remainder why, uint16_t ethertype, uint32_t bytes,
-    uint64_t now_ns)
+add(struct insp_batch *b, struct sum *sums, size_t *n, enum insp_remainder why,
+    uint16_t ethertype, uint32_t bytes, uint64_t now_ns)
 {
     size_t i = 0;
 
@@ -161,8 +161,8 @@ look(struct insp_inspector *inspector, uint64_t now_ns)
         share_ppm = 0;
     }
     if (inspector->depth_turn_ns) {
-        inspector->depth_ns[inspector->depth]
-            += now_ns - inspector->depth_turn_ns;
+        inspector->depth_ns[inspector->depth] +=
+            now_ns - inspector->depth_turn_ns;
     }
     inspector->depth_turn_ns = now_ns;
     inspector->shallow_workers = n_shallow;
@@ -238,15 +238,15 @@ insp_overload_turn(struct insp_engine *engine, uint64_t now_ns)
     for (size_t i = 0; i < engine->n_places; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (!INSP_READ(inspector->id) || inspector->left_round
-            || now_ns < inspector->depth_turn_ns + LOOK_NS) {
+        if (!INSP_READ(inspector->id) || inspector->left_round ||
+            now_ns < inspector->depth_turn_ns + LOOK_NS) {
             continue;
         }
         pthread_mutex_lock(&engine->inspectors_mutex);
         look(inspector, now_ns);
         pthread_mutex_unlock(&engine->inspectors_mutex);
-        if (inspector->depth != inspector->depth_said
-            && may_say(inspector, now_ns)) {
+        if (inspector->depth != inspector->depth_said &&
+            may_say(inspector, now_ns)) {
             say_depth(engine, inspector);
         }
     }

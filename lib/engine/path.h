@@ -21,14 +21,14 @@
 
 /* A packet on the long way through the stages. */
 struct insp_item {
-    uint64_t now_ns;            /* When it came. */
+    uint64_t now_ns; /* When it came. */
     struct insp_packet packet;
     struct insp_key key;
     uint32_t hash;
     enum insp_remainder why;
     uint8_t side;
-    bool has_connection;        /* Else it is a remainder for 'why'. */
-    uint32_t out_port;          /* Of the context, or by the MAC address. */
+    bool has_connection; /* Else it is a remainder for 'why'. */
+    uint32_t out_port;   /* Of the context, or by the MAC address. */
 };
 
 struct insp_batch {
@@ -38,35 +38,35 @@ struct insp_batch {
     uint64_t now_ns;
     struct insp_worker_place *place;
     uint16_t worker;
-    bool stale;                 /* A port of the context is gone. */
+    bool stale; /* A port of the context is gone. */
     bool tap;
-    uint8_t depth;              /* enum insp_depth. */
+    uint8_t depth; /* enum insp_depth. */
     struct insp_plain_batch plain;
-    uint64_t changed;           /* Words of 'tally' that are not 0. */
+    uint64_t changed; /* Words of 'tally' that are not 0. */
     struct insp_tally tally;
 };
 
 /* Adds 'n' to MEMBER of the tally of batch 'b'. */
-#define INSP_TALLY(B, MEMBER, N)                                            \
-    ((B)->changed |= INSP_TALLY_BIT(&(B)->tally.MEMBER, &(B)->tally),       \
+#define INSP_TALLY(B, MEMBER, N)                                              \
+    ((B)->changed |= INSP_TALLY_BIT(&(B)->tally.MEMBER, &(B)->tally),         \
      (B)->tally.MEMBER += (N))
 
 /* version | rule | verdict | slots | as_to_vm */
 #define INSP_JUDGEMENT_VERSION_SHIFT 38
 #define INSP_JUDGEMENT_RULE_SHIFT    18
-#define INSP_JUDGEMENT_OUTCOME       0x3ffff    /* All below the rule. */
-_Static_assert(INSP_VERSION_BITS + INSP_JUDGEMENT_VERSION_SHIFT == 64
-               && INSP_RULE_NUMBER_BITS + INSP_JUDGEMENT_RULE_SHIFT
-                  == INSP_JUDGEMENT_VERSION_SHIFT,
+#define INSP_JUDGEMENT_OUTCOME       0x3ffff /* All below the rule. */
+_Static_assert(INSP_VERSION_BITS + INSP_JUDGEMENT_VERSION_SHIFT == 64 &&
+                   INSP_RULE_NUMBER_BITS + INSP_JUDGEMENT_RULE_SHIFT ==
+                       INSP_JUDGEMENT_VERSION_SHIFT,
                "a judgement is one word");
 
 static inline uint64_t
 insp_judgement_pack(const struct insp_judgement *j, uint32_t version)
 {
-    return (uint64_t) version << INSP_JUDGEMENT_VERSION_SHIFT
-           | (uint64_t) j->rule << INSP_JUDGEMENT_RULE_SHIFT
-           | (uint64_t) j->verdict << 16 | (uint64_t) j->slots << 8
-           | j->as_to_vm;
+    return (uint64_t) version << INSP_JUDGEMENT_VERSION_SHIFT |
+           (uint64_t) j->rule << INSP_JUDGEMENT_RULE_SHIFT |
+           (uint64_t) j->verdict << 16 | (uint64_t) j->slots << 8 |
+           j->as_to_vm;
 }
 
 static inline uint32_t
@@ -79,8 +79,8 @@ insp_judgement_version(uint64_t word)
 static inline void
 insp_judgement_unpack(uint64_t word, struct insp_judgement *j)
 {
-    j->rule = (uint32_t) (word >> INSP_JUDGEMENT_RULE_SHIFT)
-              & INSP_RULE_NUMBER_MAX;
+    j->rule =
+        (uint32_t) (word >> INSP_JUDGEMENT_RULE_SHIFT) & INSP_RULE_NUMBER_MAX;
     j->verdict = (uint8_t) (word >> 16 & 3);
     j->slots = (uint8_t) (word >> 8);
     j->as_to_vm = (uint8_t) word;
@@ -111,8 +111,8 @@ insp_judgement_passes(const struct insp_batch *b, uint64_t *word,
     } else if (b->inspector->binding) {
         *word = (uint64_t) b->inspector->version
                 << INSP_JUDGEMENT_VERSION_SHIFT;
-        *mask = UINT64_MAX << INSP_JUDGEMENT_VERSION_SHIFT
-                | INSP_JUDGEMENT_OUTCOME;
+        *mask = UINT64_MAX << INSP_JUDGEMENT_VERSION_SHIFT |
+                INSP_JUDGEMENT_OUTCOME;
     }
 }
 
@@ -120,12 +120,12 @@ static inline bool
 insp_is_allowed(const struct insp_batch *b, const struct insp_item *item,
                 const struct insp_conn *conn)
 {
-    return (INSP_READ(conn->flow[item->side].judgement)
-            & b->plain.judgement_mask) == b->plain.judgement;
+    return (INSP_READ(conn->flow[item->side].judgement) &
+            b->plain.judgement_mask) == b->plain.judgement;
 }
 
-/* An action in a flow knows where a packet goes by its MAC address alone, which
- * whoever sends it chooses for each.  One that goes elsewhere than the
+/* An action in a flow knows where a packet goes by its MAC address alone,
+ * which whoever sends it chooses for each.  One that goes elsewhere than the
  * connection is known to go may have been let pass for the sake of that; so
  * it is judged by itself. */
 static inline bool
@@ -139,8 +139,8 @@ insp_goes_elsewhere(const struct insp_batch *b, const struct insp_item *item,
 /* Worker (worker.c): what makes a packet of this batch go the short way. */
 void insp_plain_begin(struct insp_batch *);
 
-/* Worker (judge.c): what the rules say of a packet that has been counted; there
- * are rules, or it has no connection ('conn' is NULL). */
+/* Worker (judge.c): what the rules say of a packet that has been counted;
+ * there are rules, or it has no connection ('conn' is NULL). */
 void insp_judge(struct insp_batch *, const struct insp_item *,
                 const struct insp_frame *, struct insp_conn *,
                 struct insp_judgement *);
@@ -160,16 +160,16 @@ insp_reads(const struct insp_batch *b, const struct insp_item *item,
     const struct insp_flow *flow = &conn->flow[item->side];
 
     if (!insp_dialog_wants(conn, item->side, packet->payload_size,
-                           packet->tcp_flags)
-        || INSP_UNLIKELY(packet->is_fragment)
-        || INSP_UNLIKELY(b->depth >= INSP_DEPTH_CONNECTIONS)
-        || (packet->proto != INSP_PROTO_TCP && packet->proto != INSP_PROTO_UDP
-            && packet->proto != INSP_PROTO_GRE)
-        || !b->inspector->dialogs) {
+                           packet->tcp_flags) ||
+        INSP_UNLIKELY(packet->is_fragment) ||
+        INSP_UNLIKELY(b->depth >= INSP_DEPTH_CONNECTIONS) ||
+        (packet->proto != INSP_PROTO_TCP && packet->proto != INSP_PROTO_UDP &&
+         packet->proto != INSP_PROTO_GRE) ||
+        !b->inspector->dialogs) {
         return false;
     }
-    *expected = INSP_READ(flow->packets) ? (int64_t) INSP_READ(flow->seq_next)
-                                         : -1;
+    *expected =
+        INSP_READ(flow->packets) ? (int64_t) INSP_READ(flow->seq_next) : -1;
     return true;
 }
 
@@ -190,7 +190,7 @@ void insp_redirect(struct insp_batch *, const struct insp_item *,
 void insp_count_by_port(struct insp_batch *, const struct insp_frame *,
                         size_t n);
 
-const struct insp_snapshot_inspector *
-insp_snapshot_find(const struct insp_snapshot *, uint32_t id);
+const struct insp_snapshot_inspector *insp_snapshot_find(
+    const struct insp_snapshot *, uint32_t id);
 
 #endif /* engine/path.h */

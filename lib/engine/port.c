@@ -64,8 +64,8 @@ rebuild(struct insp_engine *engine, size_t n_more, bool forget_gone)
         if (!old->stats.id) {
             continue;
         }
-        if (forget_gone && old->dead && old->ends_told
-            && engine->round >= old->gone_round) {
+        if (forget_gone && old->dead && old->ends_told &&
+            engine->round >= old->gone_round) {
             insp_report_port_gone(engine, old->stats.id);
             engine->n_dead--;
             continue;
@@ -121,8 +121,8 @@ is_ending(const void *engine_, uint32_t id)
     const struct insp_engine *engine = engine_;
     const struct insp_known_port *port = insp_ports_find(engine, id);
 
-    return port && port->dead && !port->ends_told
-           && engine->round >= port->gone_round;
+    return port && port->dead && !port->ends_told &&
+           engine->round >= port->gone_round;
 }
 
 void
@@ -137,8 +137,8 @@ insp_ports_turn(struct insp_engine *engine)
     for (size_t i = 0; i <= engine->ports_mask; i++) {
         const struct insp_known_port *port = &engine->ports[i];
 
-        if (port->stats.id && port->dead
-            && engine->round >= port->gone_round) {
+        if (port->stats.id && port->dead &&
+            engine->round >= port->gone_round) {
             ends_due |= !port->ends_told;
             gone_due |= port->ends_told;
         }

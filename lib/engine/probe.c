@@ -7,10 +7,30 @@
 #include <string.h>
 
 static const uint8_t header[] = {
-    0x02, 'i', 'n', 's', 'p', 0x01,     /* To nobody... */
-    0x02, 'i', 'n', 's', 'p', 0x00,     /* ... from nobody. */
-    INSP_PROBE_ETHERTYPE >> 8, INSP_PROBE_ETHERTYPE & 0xff,
-    'i', 'n', 's', 'p', '-', 'p', 'r', 'o', 'b', 'e',
+    0x02,
+    'i',
+    'n',
+    's',
+    'p',
+    0x01, /* To nobody... */
+    0x02,
+    'i',
+    'n',
+    's',
+    'p',
+    0x00, /* ... from nobody. */
+    INSP_PROBE_ETHERTYPE >> 8,
+    INSP_PROBE_ETHERTYPE & 0xff,
+    'i',
+    'n',
+    's',
+    'p',
+    '-',
+    'p',
+    'r',
+    'o',
+    'b',
+    'e',
 };
 
 struct text {
@@ -42,9 +62,9 @@ insp_probe_is_mine(const struct insp_function *f, const void *frame,
         return false;
     }
     memcpy(&text, frame, sizeof text);
-    return !memcmp(text.header, header, sizeof header)
-           && !memcmp(text.function, &f->id, sizeof text.function)
-           && !memcmp(text.secret, &f->probe_secret, sizeof text.secret);
+    return !memcmp(text.header, header, sizeof header) &&
+           !memcmp(text.function, &f->id, sizeof text.function) &&
+           !memcmp(text.secret, &f->probe_secret, sizeof text.secret);
 }
 
 void
@@ -65,18 +85,17 @@ insp_engine_probe(struct insp_engine *engine, uint32_t id, uint64_t now_ns,
     *next_ns = UINT64_MAX;
     pthread_mutex_lock(&engine->inspectors_mutex);
     f = insp_functions_find(engine, id);
-    if (f && f->config.probe_interval_ms
-        && f->config.slot != INSP_SLOT_LEAVING
-        && INSP_READ(f->port_state) == INSP_FUNCTION_UP) {
+    if (f && f->config.probe_interval_ms &&
+        f->config.slot != INSP_SLOT_LEAVING &&
+        INSP_READ(f->port_state) == INSP_FUNCTION_UP) {
         if (now_ns >= f->next_probe_ns) {
             uint64_t none = 0;
 
             insp_probe_build(f, frame);
             size = INSP_PROBE_SIZE;
             f->probes_sent++;
-            f->next_probe_ns = now_ns
-                               + f->config.probe_interval_ms
-                                 * UINT64_C(1000000);
+            f->next_probe_ns =
+                now_ns + f->config.probe_interval_ms * UINT64_C(1000000);
             atomic_compare_exchange_strong(&f->unanswered_ns, &none, now_ns);
         }
         *next_ns = f->next_probe_ns;

@@ -26,11 +26,11 @@ insp_read(struct insp_batch *b, const struct insp_item *item,
         .now_ns = in->now_ns,
     };
 
-    payload.captured = INSP_MIN(packet->payload_size,
-                                frame->size - packet->payload_ofs);
+    payload.captured =
+        INSP_MIN(packet->payload_size, frame->size - packet->payload_ofs);
     payload.tcp_seq += !!(packet->tcp_flags & INSP_TCP_SYN);
-    if (insp_dialog_feed(b->inspector->dialogs, conn, item->side, &payload)
-        && b->inspector->reads_apps) {
+    if (insp_dialog_feed(b->inspector->dialogs, conn, item->side, &payload) &&
+        b->inspector->reads_apps) {
         insp_judge_anew(conn);
     }
 }

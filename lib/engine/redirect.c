@@ -22,7 +22,7 @@
 
 struct leg {
     uint32_t function;
-    uint8_t arm;                /* By which it enters. */
+    uint8_t arm; /* By which it enters. */
     uint8_t zero[3];
 };
 
@@ -33,14 +33,14 @@ struct trip {
     struct insp_zone zone;
     uint16_t rest_size;
     uint8_t n_legs;
-    uint8_t closed;             /* Bit: leg whose function fails closed. */
+    uint8_t closed; /* Bit: leg whose function fails closed. */
     struct leg legs[INSP_N_SERVICE_SLOTS];
     uint8_t rest[INSP_REST_MAX];
 };
 #define TRIP_SIZE(REST_SIZE) (offsetof(struct trip, rest) + (REST_SIZE))
-_Static_assert(sizeof(struct trip) == 24 + 8 * INSP_N_SERVICE_SLOTS
-                                      + INSP_REST_MAX
-               && sizeof(struct trip) <= INSP_FLIGHT_CONTEXT_MAX,
+_Static_assert(sizeof(struct trip) ==
+                       24 + 8 * INSP_N_SERVICE_SLOTS + INSP_REST_MAX &&
+                   sizeof(struct trip) <= INSP_FLIGHT_CONTEXT_MAX,
                "a trip has no padding and fits a flight");
 
 /* Where a packet is when a leg is tried. */
@@ -59,11 +59,10 @@ struct place {
 
 enum insp_function_state
 insp_function_state(const struct insp_function *f,
-                    const struct insp_function_config *config,
-                    uint64_t now_ns)
+                    const struct insp_function_config *config, uint64_t now_ns)
 {
-    enum insp_function_state port
-        = (enum insp_function_state) INSP_READ(f->port_state);
+    enum insp_function_state port =
+        (enum insp_function_state) INSP_READ(f->port_state);
     uint64_t patience_ns;
     uint64_t sent_ns;
 
@@ -79,11 +78,13 @@ insp_function_state(const struct insp_function *f,
 
     /* The function may have stopped right after it returned a probe: then
      * the interval until the next has passed as well. */
-    patience_ns = (uint64_t) (config->probe_timeout_ms
-                              - config->probe_interval_ms) * 1000000;
+    patience_ns =
+        (uint64_t) (config->probe_timeout_ms - config->probe_interval_ms) *
+        1000000;
     sent_ns = INSP_READ(f->unanswered_ns);
     return sent_ns && now_ns > sent_ns && now_ns - sent_ns > patience_ns
-           ? INSP_FUNCTION_PROBES_LOST : INSP_FUNCTION_UP;
+               ? INSP_FUNCTION_PROBES_LOST
+               : INSP_FUNCTION_UP;
 }
 
 static const struct insp_snapshot_function *
@@ -101,8 +102,8 @@ static bool
 has_way(const struct place *place, const struct leg *leg)
 {
     for (size_t i = 0; i < place->n_ways; i++) {
-        if (place->ways[i].function == leg->function
-            && place->ways[i].arm == leg->arm) {
+        if (place->ways[i].function == leg->function &&
+            place->ways[i].arm == leg->arm) {
             return true;
         }
     }
@@ -137,18 +138,14 @@ fly(const struct place *place, const struct insp_snapshot_function *f,
     insp_flight_key_init(&key, leg->function, back, place->packet,
                          place->frame->data);
     switch (insp_flights_send(
-                place->inspector->flights, &key, &trip->zone, &rest,
-                TRIP_SIZE(rest.rest_size),
-                insp_flight_print(place->packet, place->frame->data),
-                (uint64_t) f->config.flight_timeout_ms * 1000000,
-                place->now_ns, found_by[f->config.encap],
-                &verdict->cookie)) {
-    case INSP_FLIGHT_OK:
-        break;
-    case INSP_FLIGHT_FULL:
-        return INSP_MISS_FULL;
-    case INSP_FLIGHT_AMBIGUOUS:
-        return INSP_MISS_AMBIGUOUS;
+        place->inspector->flights, &key, &trip->zone, &rest,
+        TRIP_SIZE(rest.rest_size),
+        insp_flight_print(place->packet, place->frame->data),
+        (uint64_t) f->config.flight_timeout_ms * 1000000, place->now_ns,
+        found_by[f->config.encap], &verdict->cookie)) {
+    case INSP_FLIGHT_OK: break;
+    case INSP_FLIGHT_FULL: return INSP_MISS_FULL;
+    case INSP_FLIGHT_AMBIGUOUS: return INSP_MISS_AMBIGUOUS;
     }
     verdict->kind = INSP_VERDICT_REDIRECT;
     verdict->function = leg->function;
@@ -162,8 +159,8 @@ static enum insp_miss
 take_leg(const struct place *place, const struct insp_snapshot_function *f,
          const struct trip *trip, struct insp_verdict *verdict)
 {
-    if (!f || insp_function_state(f->function, &f->config, place->now_ns)
-              != INSP_FUNCTION_UP) {
+    if (!f || insp_function_state(f->function, &f->config, place->now_ns) !=
+                  INSP_FUNCTION_UP) {
         return INSP_MISS_DOWN;
     }
     if (place->flooded) {
@@ -183,10 +180,10 @@ static void
 travel(struct place *place, struct trip *trip, struct insp_verdict *verdict)
 {
     while (trip->n_legs) {
-        const struct insp_snapshot_function *f
-            = find_function(place->inspector, trip->legs[0].function);
-        struct insp_function_tally *tally
-            = f ? &f->function->tallies[place->worker] : NULL;
+        const struct insp_snapshot_function *f =
+            find_function(place->inspector, trip->legs[0].function);
+        struct insp_function_tally *tally =
+            f ? &f->function->tallies[place->worker] : NULL;
         enum insp_miss miss = take_leg(place, f, trip, verdict);
 
         if (miss == INSP_N_MISSES) {
@@ -226,7 +223,7 @@ plan(const struct insp_batch *b, const struct insp_judgement *j,
         if (!(j->slots & 1u << i) || !f) {
             continue;
         }
-        *leg = (struct leg) { .function = f->config.id };
+        *leg = (struct leg){ .function = f->config.id };
         if (f->config.arms == INSP_ARMS_BY_DIRECTION) {
             leg->arm = j->as_to_vm >> i & 1;
         }
@@ -257,7 +254,7 @@ insp_redirect(struct insp_batch *b, const struct insp_item *item,
 
     verdict->kind = INSP_VERDICT_ALLOW;
     if (item->packet.group) {
-        return;                 /* Judged, not redirected. */
+        return; /* Judged, not redirected. */
     }
     memset(&trip, 0, offsetof(struct trip, rest));
     trip.in_port = ctx->in_port;
@@ -288,10 +285,10 @@ find_trip(const struct insp_return_context *ctx, const struct place *place,
     *changed = false;
     insp_flight_key_init(&key, ctx->function, ctx->arm, place->packet,
                          place->frame->data);
-    return cookie
-           ? insp_flights_return_cookie(flights, cookie, &key, print,
-                                        place->now_ns, trip, changed)
-           : insp_flights_return(flights, &key, print, place->now_ns, trip);
+    return cookie ? insp_flights_return_cookie(flights, cookie, &key, print,
+                                               place->now_ns, trip, changed)
+                  : insp_flights_return(flights, &key, print, place->now_ns,
+                                        trip);
 }
 
 static void
@@ -304,9 +301,9 @@ come_back(const struct insp_snapshot *snapshot,
     struct trip trip;
     bool changed;
 
-    if (!place->inspector->flights
-        || (f->config.encap != INSP_ENCAP_NONE && !cookie)
-        || !find_trip(ctx, place, cookie, &trip, &changed)) {
+    if (!place->inspector->flights ||
+        (f->config.encap != INSP_ENCAP_NONE && !cookie) ||
+        !find_trip(ctx, place, cookie, &trip, &changed)) {
         INSP_COUNT(tally->injected, 1);
         INSP_COUNT(tally->lost[INSP_FLIGHT_LOSS_UNSOLICITED], 1);
         return;
@@ -338,8 +335,8 @@ static bool
 is_probe(const struct insp_snapshot_function *f,
          const struct insp_packet *packet, const struct insp_frame *frame)
 {
-    return INSP_UNLIKELY(packet->ethertype == INSP_PROBE_ETHERTYPE)
-           && insp_probe_is_mine(f->function, frame->data, frame->size);
+    return INSP_UNLIKELY(packet->ethertype == INSP_PROBE_ETHERTYPE) &&
+           insp_probe_is_mine(f->function, frame->data, frame->size);
 }
 
 static bool
@@ -360,7 +357,9 @@ insp_worker_return(struct insp_engine *engine, unsigned int worker,
     const struct insp_snapshot_function *f = NULL;
     struct insp_tally tally;
     struct place place = {
-        .ways = ctx->ways, .n_ways = ctx->n_ways, .now_ns = now_ns,
+        .ways = ctx->ways,
+        .n_ways = ctx->n_ways,
+        .now_ns = now_ns,
         .worker = (uint16_t) worker,
     };
 
@@ -373,7 +372,7 @@ insp_worker_return(struct insp_engine *engine, unsigned int worker,
     for (size_t i = 0; i < n; i++) {
         struct insp_packet packet;
 
-        out[i].verdict = (struct insp_verdict) { .kind = INSP_VERDICT_DROP };
+        out[i].verdict = (struct insp_verdict){ .kind = INSP_VERDICT_DROP };
         out[i].rest_size = 0;
         if (!f) {
             continue;
@@ -414,8 +413,8 @@ insp_worker_cancel(struct insp_engine *engine, unsigned int worker,
     snapshot = atomic_load_explicit(&engine->snapshot, memory_order_acquire);
     inspector = insp_snapshot_find(snapshot, inspector_id);
     if (inspector && inspector->flights) {
-        const struct insp_snapshot_function *f
-            = find_function(inspector, verdict->function);
+        const struct insp_snapshot_function *f =
+            find_function(inspector, verdict->function);
 
         /* One that was given up meanwhile counts as that. */
         if (insp_flights_cancel(inspector->flights, verdict->cookie) && f) {

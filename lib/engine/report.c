@@ -32,7 +32,7 @@ begin_waiting(struct insp_engine *engine, enum insp_record_type type)
 
     while (!(record = begin(engine, type, 0))) {
         insp_drain_wake(engine->drain);
-        nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     }
     return record;
 }
@@ -97,9 +97,9 @@ fill_hosts(const struct insp_inspector *inspector,
            struct insp_record_connection *out)
 {
     for (unsigned int i = 0; inspector->leases && i < 2; i++) {
-        const char *name
-            = insp_leases_name_of(inspector->leases, out->port_id[i],
-                                  out->addr[i], out->end_ns);
+        const char *name =
+            insp_leases_name_of(inspector->leases, out->port_id[i],
+                                out->addr[i], out->end_ns);
 
         /* The rest is zero. */
         memcpy(out->host[i], name, strnlen(name, sizeof out->host[i] - 1));
@@ -139,8 +139,8 @@ insp_report_fill(const struct insp_engine *engine,
         out->out_of_order[i] = INSP_READ(flow->out_of_order);
         out->tcp_flags[i] = INSP_READ(flow->tcp_flags);
     }
-    out->intra_host = is_vm(engine, out->port_id[0])
-                      && is_vm(engine, out->port_id[1]);
+    out->intra_host =
+        is_vm(engine, out->port_id[0]) && is_vm(engine, out->port_id[1]);
     fill_hosts(inspector, out);
     if (insp_conn_rtt(conn, &server_us, &client_us)) {
         out->rtt_us[0] = (uint32_t) INSP_MIN(client_us, UINT32_MAX);
@@ -228,8 +228,8 @@ fill_event(const struct insp_engine *engine,
         out->l4_port[i] = key->port[side];
         out->port_id[i] = event->port_id[side];
     }
-    out->intra_host = is_vm(engine, out->port_id[0])
-                      && is_vm(engine, out->port_id[1]);
+    out->intra_host =
+        is_vm(engine, out->port_id[0]) && is_vm(engine, out->port_id[1]);
     fill_hosts(inspector, out);
 }
 
@@ -241,8 +241,8 @@ report_alert(struct insp_engine *engine,
              const struct insp_conn_report *report, uint32_t number)
 {
     const struct insp_rule_total *rule = insp_rules_find(engine, number);
-    struct insp_record *record = begin(engine, INSP_RECORD_CONNECTION,
-                                       inspector->config.id);
+    struct insp_record *record =
+        begin(engine, INSP_RECORD_CONNECTION, inspector->config.id);
 
     insp_report_fill(engine, inspector, report->conn, report->index,
                      &record->conn);
@@ -266,8 +266,8 @@ report_alert(struct insp_engine *engine,
 static bool
 has_room(struct insp_engine *engine)
 {
-    if (insp_ring_count(engine->ring) + RECORDS_MAX
-        <= insp_ring_capacity(engine->ring)) {
+    if (insp_ring_count(engine->ring) + RECORDS_MAX <=
+        insp_ring_capacity(engine->ring)) {
         return true;
     }
     insp_drain_wake(engine->drain);
@@ -279,8 +279,8 @@ commit_app(struct insp_engine *engine, const struct insp_inspector *inspector,
            const struct insp_record_connection *conn, uint64_t time_ns,
            struct insp_values *values)
 {
-    struct insp_record *record = begin(engine, INSP_RECORD_APP,
-                                       inspector->config.id);
+    struct insp_record *record =
+        begin(engine, INSP_RECORD_APP, inspector->config.id);
 
     record->time_ns = time_ns;
     record->app.conn = *conn;
@@ -304,13 +304,13 @@ see_service(struct insp_engine *engine, struct insp_inspector *inspector,
 {
     struct insp_values *news = NULL;
 
-    if (!insp_inventory_is_service(conn)
-        || !may_serve(engine, conn->port_id[1])) {
+    if (!insp_inventory_is_service(conn) ||
+        !may_serve(engine, conn->port_id[1])) {
         return;
     }
     if (!inspector->inventory) {
-        inspector->inventory
-            = insp_inventory_create(&inspector->table_config.secret);
+        inspector->inventory =
+            insp_inventory_create(&inspector->table_config.secret);
     }
     if (inspector->inventory) {
         news = insp_inventory_see(inspector->inventory, conn, event);
@@ -329,8 +329,7 @@ port_of_lease(struct insp_engine *engine, const struct insp_lease *lease,
         atomic_load_explicit(&engine->snapshot, memory_order_relaxed),
         lease->mac);
 
-    return port_id ? port_id
-           : conn->port_id[lease->kind == INSP_LEASE_GIVEN];
+    return port_id ? port_id : conn->port_id[lease->kind == INSP_LEASE_GIVEN];
 }
 
 /* A VM that hands out leases names nobody, nor can it speak for another one:
@@ -347,13 +346,13 @@ see_lease(struct insp_engine *engine, struct insp_inspector *inspector,
         return;
     }
     port_id = port_of_lease(engine, &lease, conn);
-    if (is_vm(engine, conn->port_id[0])
-        && (lease.kind == INSP_LEASE_GIVEN || port_id != conn->port_id[0])) {
+    if (is_vm(engine, conn->port_id[0]) &&
+        (lease.kind == INSP_LEASE_GIVEN || port_id != conn->port_id[0])) {
         return;
     }
     if (!inspector->leases) {
-        inspector->leases
-            = insp_leases_create(&inspector->table_config.secret);
+        inspector->leases =
+            insp_leases_create(&inspector->table_config.secret);
     }
     if (inspector->leases) {
         insp_leases_note(inspector->leases, port_id, &lease, conn->end_ns);
@@ -401,8 +400,8 @@ commit_connection(struct insp_engine *engine,
                   const struct insp_inspector *inspector,
                   const struct insp_record_connection *conn)
 {
-    struct insp_record *record = begin(engine, INSP_RECORD_CONNECTION,
-                                       inspector->config.id);
+    struct insp_record *record =
+        begin(engine, INSP_RECORD_CONNECTION, inspector->config.id);
 
     record->conn = *conn;
     insp_ring_commit(engine->ring);
@@ -410,17 +409,16 @@ commit_connection(struct insp_engine *engine,
 
 /* By itself, or in a sum; what was refused always by itself. */
 static void
-report_connection(struct insp_engine *engine,
-                  struct insp_inspector *inspector,
+report_connection(struct insp_engine *engine, struct insp_inspector *inspector,
                   struct insp_record_connection *conn)
 {
     enum insp_step step = inspector->stepper.step;
 
     conn->step = (uint8_t) step;
     conn->n_connections = conn->end_reason != INSP_END_NONE;
-    if (step >= INSP_STEP_AGGREGATES && conn->verdict != INSP_VERDICT_DROP
-        && conn->verdict != INSP_VERDICT_RESET
-        && insp_aggregates_add(&inspector->aggregates, conn, step)) {
+    if (step >= INSP_STEP_AGGREGATES && conn->verdict != INSP_VERDICT_DROP &&
+        conn->verdict != INSP_VERDICT_RESET &&
+        insp_aggregates_add(&inspector->aggregates, conn, step)) {
         return;
     }
     conn->step = (uint8_t) INSP_MIN(step, INSP_STEP_CONNECTIONS);
@@ -453,8 +451,8 @@ report_connections(struct insp_engine *engine,
             }
         }
         if (insp_key_is_remainder(&report.conn->key)) {
-            record = begin(engine, INSP_RECORD_REMAINDER,
-                           inspector->config.id);
+            record =
+                begin(engine, INSP_RECORD_REMAINDER, inspector->config.id);
             fill_remainder(engine, &report, &record->remainder);
             insp_ring_commit(engine->ring);
         } else {
@@ -474,8 +472,8 @@ insp_report_aggregates(struct insp_engine *engine,
 {
     struct insp_record_connection conn;
 
-    if (!now && now_ns < inspector->aggregates_due_ns
-        && inspector->stepper.step >= INSP_STEP_AGGREGATES) {
+    if (!now && now_ns < inspector->aggregates_due_ns &&
+        inspector->stepper.step >= INSP_STEP_AGGREGATES) {
         return true;
     }
     while (has_room(engine)) {
@@ -490,18 +488,17 @@ insp_report_aggregates(struct insp_engine *engine,
 
 /* What was found first, then who has ended, then what that has set free. */
 bool
-insp_report_table(struct insp_engine *engine,
-                  struct insp_inspector *inspector, struct insp_table *table,
-                  struct insp_dialogs *dialogs)
+insp_report_table(struct insp_engine *engine, struct insp_inspector *inspector,
+                  struct insp_table *table, struct insp_dialogs *dialogs)
 {
-    return report_events(engine, inspector, dialogs)
-           && report_connections(engine, inspector, table, dialogs)
-           && report_events(engine, inspector, dialogs);
+    return report_events(engine, inspector, dialogs) &&
+           report_connections(engine, inspector, table, dialogs) &&
+           report_events(engine, inspector, dialogs);
 }
 
 bool
-insp_report_stale(struct insp_engine *engine,
-                  struct insp_inspector *inspector, uint64_t now_ns)
+insp_report_stale(struct insp_engine *engine, struct insp_inspector *inspector,
+                  uint64_t now_ns)
 {
     struct insp_record_connection conn;
 
@@ -510,8 +507,8 @@ insp_report_stale(struct insp_engine *engine,
     }
     while (has_room(engine)) {
         uint64_t since_ns = wall(engine, now_ns) - INSP_LISTENER_STALE_NS;
-        struct insp_values *values
-            = insp_inventory_take(inspector->inventory, 0, since_ns, &conn);
+        struct insp_values *values =
+            insp_inventory_take(inspector->inventory, 0, since_ns, &conn);
 
         if (!values) {
             inspector->inventory_due_ns = now_ns + INVENTORY_NS;
@@ -541,10 +538,10 @@ insp_report_catch_all(struct insp_engine *engine,
     record->remainder.start_ns = wall(engine, inspector->catch_all_since_ns);
     record->remainder.end_ns = wall(engine, now_ns);
     record->remainder.reason = INSP_REASON_CATCH_ALL;
-    record->remainder.packets = sum.catch_all_packets
-                                - inspector->catch_all_reported[0];
-    record->remainder.bytes = sum.catch_all_bytes
-                              - inspector->catch_all_reported[1];
+    record->remainder.packets =
+        sum.catch_all_packets - inspector->catch_all_reported[0];
+    record->remainder.bytes =
+        sum.catch_all_bytes - inspector->catch_all_reported[1];
     insp_ring_commit(engine->ring);
     inspector->catch_all_reported[0] = sum.catch_all_packets;
     inspector->catch_all_reported[1] = sum.catch_all_bytes;
@@ -575,19 +572,18 @@ insp_report_sensor(struct insp_engine *engine,
     out->inspected_bytes = sum.inspected_bytes;
     out->skipped_packets = insp_sum(sum.skipped, INSP_N_SKIPS);
     out->lost_packets = insp_sum(sum.lost, INSP_N_LOSTS);
-    out->dropped_packets = sum.verdicts[INSP_VERDICT_DROP]
-                           + sum.verdicts[INSP_VERDICT_RESET];
+    out->dropped_packets =
+        sum.verdicts[INSP_VERDICT_DROP] + sum.verdicts[INSP_VERDICT_RESET];
     out->begun = table.begun;
     out->ended = insp_sum(table.ended, INSP_N_ENDS);
-    out->evicted = table.ended[INSP_END_EVICTED]
-                   + table.ended[INSP_END_QUOTA];
+    out->evicted = table.ended[INSP_END_EVICTED] + table.ended[INSP_END_QUOTA];
     out->connections = table.connections;
     out->flow_limit = table.flow_limit;
     out->incarnation = engine->incarnation;
     out->depth = (uint8_t) inspector->depth;
     for (int i = INSP_DEPTH_FULL + 1; i < INSP_N_DEPTHS; i++) {
-        out->shallow_packets += insp_packets_at(inspector,
-                                                (enum insp_depth) i);
+        out->shallow_packets +=
+            insp_packets_at(inspector, (enum insp_depth) i);
     }
     insp_ring_commit(engine->ring);
     return true;

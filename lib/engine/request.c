@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define ROUNDS_UNTIL_FLUSHED 5
-#define LIST_CHUNK 64
+#define LIST_CHUNK           64
 
 static bool
 concerns(const struct insp_request *request,
@@ -48,10 +48,10 @@ flush(struct insp_engine *engine, struct insp_request *request)
     for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (concerns(request, inspector)
-            && (!insp_report_aggregates(engine, inspector, now_ns, true)
-                || !insp_report_catch_all(engine, inspector, now_ns)
-                || !insp_report_sensor(engine, inspector))) {
+        if (concerns(request, inspector) &&
+            (!insp_report_aggregates(engine, inspector, now_ns, true) ||
+             !insp_report_catch_all(engine, inspector, now_ns) ||
+             !insp_report_sensor(engine, inspector))) {
             return false;
         }
     }
@@ -67,9 +67,8 @@ list_table(struct insp_engine *engine, const struct insp_inspector *inspector,
     uint32_t at = 0;
     size_t n;
 
-    while (request->n < request->max
-           && (n = insp_table_list(inspector->table, &at, copies,
-                                   LIST_CHUNK))) {
+    while (request->n < request->max &&
+           (n = insp_table_list(inspector->table, &at, copies, LIST_CHUNK))) {
         for (size_t i = 0; i < n && request->n < request->max; i++) {
             const struct insp_conn *conn = &copies[i].conn;
             struct insp_flow_row *row = &request->flows[request->n];
@@ -122,7 +121,8 @@ row_of_port(struct insp_request *request, uint32_t id)
         }
     }
     return low < request->n && request->ports[low].id == id
-           ? &request->ports[low] : NULL;
+               ? &request->ports[low]
+               : NULL;
 }
 
 static int
@@ -136,8 +136,7 @@ compare_ids(const void *a_, const void *b_)
 
 /* Adds what live entries have counted and not reported yet. */
 static void
-add_unreported(struct insp_request *request,
-               const struct insp_conn_copy *copy)
+add_unreported(struct insp_request *request, const struct insp_conn_copy *copy)
 {
     const struct insp_conn *conn = &copy->conn;
     bool is_remainder = insp_key_is_remainder(&conn->key);
@@ -186,8 +185,8 @@ port_stats(struct insp_engine *engine, struct insp_request *request)
         if (!INSP_READ(inspector->id) || !inspector->table) {
             continue;
         }
-        while ((n = insp_table_list(inspector->table, &at, copies,
-                                    LIST_CHUNK))) {
+        while (
+            (n = insp_table_list(inspector->table, &at, copies, LIST_CHUNK))) {
             for (size_t j = 0; j < n; j++) {
                 add_unreported(request, &copies[j]);
             }
@@ -200,7 +199,8 @@ static size_t
 n_rules_of(const struct insp_inspector *inspector)
 {
     return inspector->binding
-           ? insp_policy_n_rules(insp_binding_policy(inspector->binding)) : 0;
+               ? insp_policy_n_rules(insp_binding_policy(inspector->binding))
+               : 0;
 }
 
 static void
@@ -211,8 +211,8 @@ list_rules_of(const struct insp_engine *engine,
     size_t n = n_rules_of(inspector);
 
     for (size_t i = 0; i < n; i++) {
-        const struct insp_policy *policy
-            = insp_binding_policy(inspector->binding);
+        const struct insp_policy *policy =
+            insp_binding_policy(inspector->binding);
         struct insp_rule_row *row = &request->rules[request->n++];
         const struct insp_rule_total *total;
 
@@ -282,8 +282,8 @@ add_matching_rule(const struct insp_policy *policy, uint32_t number,
                   struct insp_explanation *e)
 {
     size_t i;
-    const struct insp_policy_rule *rule
-        = number ? insp_policy_find(policy, number, &i) : NULL;
+    const struct insp_policy_rule *rule =
+        number ? insp_policy_find(policy, number, &i) : NULL;
 
     if (rule && e->n_rules < INSP_ARRAY_SIZE(e->rules)) {
         e->rules[e->n_rules++] = *rule;
@@ -311,8 +311,7 @@ explain(struct insp_engine *engine, struct insp_request *request)
         }
         policy = insp_binding_policy(inspector->binding);
         e->version = insp_policy_version(policy);
-        insp_policy_explain(inspector->binding, &request->subject,
-                            e->matches);
+        insp_policy_explain(inspector->binding, &request->subject, e->matches);
         insp_policy_decide(inspector->binding, &request->subject,
                            INSP_ALL_SLOTS, &e->judgement);
         for (size_t j = 0; j < INSP_N_SLOTS; j++) {
@@ -342,9 +341,9 @@ list_listeners(const struct insp_engine *engine, struct insp_request *request)
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (concerns(request, inspector)) {
-            request->n += insp_inventory_list(
-                inspector->inventory, request->listeners + request->n,
-                n - request->n);
+            request->n += insp_inventory_list(inspector->inventory,
+                                              request->listeners + request->n,
+                                              n - request->n);
         }
     }
     return true;
@@ -354,22 +353,16 @@ static bool
 work_on(struct insp_engine *engine, struct insp_request *request)
 {
     switch (request->kind) {
-    case INSP_REQUEST_FLUSH:
-        return flush(engine, request);
-    case INSP_REQUEST_LIST:
-        return list(engine, request);
-    case INSP_REQUEST_PORT_STATS:
-        return port_stats(engine, request);
-    case INSP_REQUEST_RULES:
-        return list_rules(engine, request);
+    case INSP_REQUEST_FLUSH: return flush(engine, request);
+    case INSP_REQUEST_LIST: return list(engine, request);
+    case INSP_REQUEST_PORT_STATS: return port_stats(engine, request);
+    case INSP_REQUEST_RULES: return list_rules(engine, request);
     case INSP_REQUEST_FUNCTIONS:
         request->n = fill_functions(engine, request->inspector,
                                     request->functions, request->max);
         return true;
-    case INSP_REQUEST_EXPLAIN:
-        return explain(engine, request);
-    case INSP_REQUEST_LISTENERS:
-        return list_listeners(engine, request);
+    case INSP_REQUEST_EXPLAIN: return explain(engine, request);
+    case INSP_REQUEST_LISTENERS: return list_listeners(engine, request);
     }
     return true;
 }
@@ -471,9 +464,9 @@ ask(struct insp_engine *engine, struct insp_request *request, void **rows,
     request->next = engine->requests;
     engine->requests = request;
     pthread_cond_signal(&engine->wake);
-    while (!request->answered
-           && pthread_cond_timedwait(&engine->answered, &engine->mutex,
-                                     &until) != ETIMEDOUT) {
+    while (!request->answered &&
+           pthread_cond_timedwait(&engine->answered, &engine->mutex, &until) !=
+               ETIMEDOUT) {
         continue;
     }
     answered = request->answered;
@@ -497,7 +490,8 @@ ask_for(struct insp_engine *engine, enum insp_request_kind kind,
     size_t n;
 
     if (ask(engine, begin_request(kind, inspector, max, row_size), &rows, &n,
-            timeout_ms) && n) {
+            timeout_ms) &&
+        n) {
         memcpy(to, rows, n * row_size);
     }
     free(rows);
@@ -519,8 +513,8 @@ size_t
 insp_engine_list(struct insp_engine *engine, uint32_t inspector,
                  struct insp_flow_row *rows, size_t n, int timeout_ms)
 {
-    return ask_for(engine, INSP_REQUEST_LIST, inspector, rows, sizeof *rows,
-                   n, timeout_ms);
+    return ask_for(engine, INSP_REQUEST_LIST, inspector, rows, sizeof *rows, n,
+                   timeout_ms);
 }
 
 size_t
@@ -551,17 +545,15 @@ insp_engine_listeners(struct insp_engine *engine, uint32_t inspector,
     void *rows;
     size_t n;
 
-    (void) ask(engine,
-               begin_request(INSP_REQUEST_LISTENERS, inspector, 0, 0), &rows,
-               &n, timeout_ms);
+    (void) ask(engine, begin_request(INSP_REQUEST_LISTENERS, inspector, 0, 0),
+               &rows, &n, timeout_ms);
     *listeners = rows;
     return n;
 }
 
 size_t
 insp_engine_functions(struct insp_engine *engine, uint32_t inspector,
-                      struct insp_function_row *rows, size_t n,
-                      int timeout_ms)
+                      struct insp_function_row *rows, size_t n, int timeout_ms)
 {
     return ask_for(engine, INSP_REQUEST_FUNCTIONS, inspector, rows,
                    sizeof *rows, n, timeout_ms);
@@ -572,17 +564,15 @@ insp_engine_explain(struct insp_engine *engine, uint32_t inspector,
                     const struct insp_subject *subject,
                     struct insp_explanation *explanation, int timeout_ms)
 {
-    struct insp_request *request
-        = begin_request(INSP_REQUEST_EXPLAIN, inspector, 1,
-                        sizeof *explanation);
+    struct insp_request *request =
+        begin_request(INSP_REQUEST_EXPLAIN, inspector, 1, sizeof *explanation);
     void *rows;
     size_t n;
 
     if (request) {
         request->subject = *subject;
         if (subject->name) {
-            snprintf(request->name, sizeof request->name, "%s",
-                     subject->name);
+            snprintf(request->name, sizeof request->name, "%s", subject->name);
             request->subject.name = request->name;
         }
     }

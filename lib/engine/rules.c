@@ -67,6 +67,7 @@ insp_rules_fold(struct insp_engine *engine, const struct insp_policy *policy)
 const struct insp_rule_total *
 insp_rules_find(const struct insp_engine *engine, uint32_t number)
 {
-    return number && number < engine->n_rules
-           && engine->rules[number].name[0] ? &engine->rules[number] : NULL;
+    return number && number < engine->n_rules && engine->rules[number].name[0]
+               ? &engine->rules[number]
+               : NULL;
 }

@@ -54,8 +54,8 @@ lay_out(char *base, const struct insp_engine_config *from,
     if (base) {
         *to = *from;
         to->inspectors = inspectors;
-        to->ports = place(base, &at, from->ports,
-                          from->n_ports * sizeof *from->ports);
+        to->ports =
+            place(base, &at, from->ports, from->n_ports * sizeof *from->ports);
         to->uplinks = place(base, &at, from->uplinks,
                             from->n_uplinks * sizeof *from->uplinks);
     } else {

@@ -17,29 +17,25 @@ insp_tally_publish(struct insp_worker_tally *mine,
     uint32_t sequence = INSP_READ(mine->sequence);
     const uint64_t *words = (const uint64_t *) (const void *) batch;
 
-    atomic_store_explicit(&mine->sequence, sequence + 1,
-                          memory_order_relaxed);
+    atomic_store_explicit(&mine->sequence, sequence + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     for (; changed; changed &= changed - 1) {
         int i = __builtin_ctzll(changed);
 
         INSP_COUNT(mine->words[i], words[i]);
     }
-    atomic_store_explicit(&mine->sequence, sequence + 2,
-                          memory_order_release);
+    atomic_store_explicit(&mine->sequence, sequence + 2, memory_order_release);
 }
 
 void
-insp_tally_read(const struct insp_worker_tally *theirs,
-                struct insp_tally *sum)
+insp_tally_read(const struct insp_worker_tally *theirs, struct insp_tally *sum)
 {
     uint64_t copy[INSP_TALLY_WORDS];
     uint64_t total[INSP_TALLY_WORDS];
     uint32_t before, after;
 
     do {
-        before = atomic_load_explicit(&theirs->sequence,
-                                      memory_order_acquire);
+        before = atomic_load_explicit(&theirs->sequence, memory_order_acquire);
         for (size_t i = 0; i < INSP_TALLY_WORDS; i++) {
             copy[i] = INSP_READ(theirs->words[i]);
         }
@@ -91,8 +87,7 @@ add_table(struct insp_table_stats *sum, const struct insp_table_stats *t)
 }
 
 static void
-add_readers(struct insp_dialogs_stats *sum,
-            const struct insp_dialogs_stats *d)
+add_readers(struct insp_dialogs_stats *sum, const struct insp_dialogs_stats *d)
 {
     for (int i = 0; i < INSP_N_READER_FACTS; i++) {
         sum->facts[i] += d->facts[i];
@@ -166,8 +161,7 @@ insp_engine_count_lost(struct insp_engine *engine, uint32_t id,
     for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (atomic_load_explicit(&inspector->id, memory_order_acquire)
-            == id) {
+        if (atomic_load_explicit(&inspector->id, memory_order_acquire) == id) {
             atomic_fetch_add_explicit(&inspector->lost_shared[why], packets,
                                       memory_order_relaxed);
             atomic_fetch_add_explicit(&inspector->lost_shared_bytes, bytes,
@@ -186,8 +180,7 @@ insp_engine_count_undeliverable(struct insp_engine *engine, uint32_t id,
     for (size_t i = 0; i < INSP_MAX_INSPECTORS; i++) {
         struct insp_inspector *inspector = &engine->inspectors[i];
 
-        if (atomic_load_explicit(&inspector->id, memory_order_acquire)
-            == id) {
+        if (atomic_load_explicit(&inspector->id, memory_order_acquire) == id) {
             atomic_fetch_add_explicit(&inspector->undeliverable, packets,
                                       memory_order_relaxed);
         }

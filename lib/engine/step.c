@@ -39,8 +39,8 @@ static uint64_t
 allowed(const struct insp_step_config *config, uint64_t inspected,
         unsigned int seconds)
 {
-    uint64_t part = inspected / 1000000 * config->budget_ppm
-                    + inspected % 1000000 * config->budget_ppm / 1000000;
+    uint64_t part = inspected / 1000000 * config->budget_ppm +
+                    inspected % 1000000 * config->budget_ppm / 1000000;
     uint64_t least = (uint64_t) config->floor * seconds / INSP_STEP_WINDOW;
 
     return INSP_MAX(part, least);
@@ -60,10 +60,8 @@ insp_stepper_window(const struct insp_stepper *s,
 /* What a step leaves of what is sent in full, in per mille: for many short
  * connections, rather too much than too little. */
 static const uint16_t leaves[INSP_N_STEPS] = {
-    [INSP_STEP_FULL] = 1000,
-    [INSP_STEP_LEAN] = 700,
-    [INSP_STEP_CONNECTIONS] = 500,
-    [INSP_STEP_AGGREGATES] = 50,
+    [INSP_STEP_FULL] = 1000,       [INSP_STEP_LEAN] = 700,
+    [INSP_STEP_CONNECTIONS] = 500, [INSP_STEP_AGGREGATES] = 50,
     [INSP_STEP_TOTALS] = 5,
 };
 
@@ -74,8 +72,8 @@ was_far_over(const struct insp_stepper *s,
 {
     unsigned int at = (s->at + INSP_STEP_WINDOW - ago) % INSP_STEP_WINDOW;
 
-    return s->second[at].wire
-           > FAR_OVER * allowed(config, s->second[at].inspected, 1);
+    return s->second[at].wire >
+           FAR_OVER * allowed(config, s->second[at].inspected, 1);
 }
 
 /* The step that brings what the last second sent to half of its part, because
@@ -87,9 +85,8 @@ step_for(const struct insp_stepper *s, const struct insp_step_config *config)
     uint64_t wire, inspected;
 
     sum(s, 1, &wire, &inspected);
-    while (step + 1 < INSP_N_STEPS
-           && wire / leaves[s->step] * leaves[step]
-              > allowed(config, inspected, 1) / 2) {
+    while (step + 1 < INSP_N_STEPS && wire / leaves[s->step] * leaves[step] >
+                                          allowed(config, inspected, 1) / 2) {
         step++;
     }
     return (enum insp_step) step;
@@ -118,17 +115,19 @@ decide(struct insp_stepper *s, const struct insp_step_config *config,
     }
     insp_stepper_window(s, config, &sent, &may);
     sum(s, RECENT, &recent, &inspected);
-    if (sent > may / 5 * 4 && now_ns - s->jumped_ns >= SETTLE_NS
-        && was_far_over(s, config, 1) && was_far_over(s, config, 2)
-        && step_for(s, config) > s->step) {
+    if (sent > may / 5 * 4 && now_ns - s->jumped_ns >= SETTLE_NS &&
+        was_far_over(s, config, 1) && was_far_over(s, config, 2) &&
+        step_for(s, config) > s->step) {
         s->jumped_ns = now_ns;
         take(s, step_for(s, config), now_ns);
-    } else if (sent > may / 5 * 4 && recent > allowed(config, inspected, RECENT)
-        && s->step + 1 < INSP_N_STEPS && now_ns - s->since_ns >= SETTLE_NS) {
-        take(s, (enum insp_step) (s->step + 1), now_ns);
-    } else if (s->step > config->level && sent < may / 2
-               && now_ns - s->since_ns >= INSP_STEP_WINDOW * SECOND_NS) {
-        take(s, (enum insp_step) (s->step - 1), now_ns);
+    } else if (sent > may / 5 * 4 &&
+               recent > allowed(config, inspected, RECENT) &&
+               s->step + 1 < INSP_N_STEPS &&
+               now_ns - s->since_ns >= SETTLE_NS) {
+        take(s, (enum insp_step)(s->step + 1), now_ns);
+    } else if (s->step > config->level && sent < may / 2 &&
+               now_ns - s->since_ns >= INSP_STEP_WINDOW * SECOND_NS) {
+        take(s, (enum insp_step)(s->step - 1), now_ns);
     }
 }
 
@@ -142,8 +141,8 @@ insp_stepper_turn(struct insp_stepper *s,
     }
     /* A total that went back is another uplink's. */
     s->second[s->at].wire = wire > s->wire ? wire - s->wire : 0;
-    s->second[s->at].inspected = inspected > s->inspected
-                                 ? inspected - s->inspected : 0;
+    s->second[s->at].inspected =
+        inspected > s->inspected ? inspected - s->inspected : 0;
     s->at = (s->at + 1) % INSP_STEP_WINDOW;
     s->wire = wire;
     s->inspected = inspected;

@@ -24,26 +24,26 @@
 
 #include "record/record.h"
 
-#define INSP_STEP_WINDOW 60             /* Seconds. */
+#define INSP_STEP_WINDOW 60 /* Seconds. */
 
 struct insp_step_config {
-    enum insp_step level;               /* The lowest step. */
-    uint32_t budget_ppm;                /* Of inspected bytes, in millionths;
-                                         * 0: no budget. */
-    uint32_t floor;                     /* Bytes in a window that may always
-                                         * be sent. */
+    enum insp_step level; /* The lowest step. */
+    uint32_t budget_ppm;  /* Of inspected bytes, in millionths;
+                           * 0: no budget. */
+    uint32_t floor;       /* Bytes in a window that may always
+                           * be sent. */
 };
 
 struct insp_stepper {
     enum insp_step step;
-    enum insp_step level;               /* As configured at the last look. */
-    uint64_t since_ns;                  /* Of the step. */
-    uint64_t jumped_ns;                 /* When more than one was taken. */
-    uint64_t due_ns;                    /* Of the next look. */
-    uint64_t wire, inspected;           /* Totals at the last look. */
-    unsigned int at;                    /* In 'second', the oldest. */
+    enum insp_step level;     /* As configured at the last look. */
+    uint64_t since_ns;        /* Of the step. */
+    uint64_t jumped_ns;       /* When more than one was taken. */
+    uint64_t due_ns;          /* Of the next look. */
+    uint64_t wire, inspected; /* Totals at the last look. */
+    unsigned int at;          /* In 'second', the oldest. */
     struct {
-        uint64_t wire, inspected;       /* In that second. */
+        uint64_t wire, inspected; /* In that second. */
     } second[INSP_STEP_WINDOW];
 };
 

@@ -100,7 +100,8 @@ set_frame(const struct insp_batch *b, const struct insp_frame *frame)
 }
 
 static void
-parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *frame)
+parse(struct insp_batch *b, struct insp_item *item,
+      const struct insp_frame *frame)
 {
     enum insp_packet_fact fact;
 
@@ -109,8 +110,8 @@ parse(struct insp_batch *b, struct insp_item *item, const struct insp_frame *fra
     INSP_TALLY(b, facts[fact], 1);
     item->why = remainder_of(b, item, fact);
     if (INSP_LIKELY(item->why == INSP_N_REMAINDERS)) {
-        if (INSP_UNLIKELY(item->packet.is_fragment)
-            && fact == INSP_PACKET_OK) {
+        if (INSP_UNLIKELY(item->packet.is_fragment) &&
+            fact == INSP_PACKET_OK) {
             insp_table_fragment_note(b->inspector->table, &item->packet,
                                      &b->ctx->zone, item->now_ns);
         }
@@ -168,8 +169,8 @@ describe(const struct insp_batch *b, struct insp_item *item,
     if (b->ctx->zone.kind == INSP_ZONE_GROUP) {
         out->out_port = 0;
         if (frame->size >= 6 && !packet->group) {
-            out->out_port = insp_snapshot_port_of_mac(b->snapshot,
-                                                      frame->data);
+            out->out_port =
+                insp_snapshot_port_of_mac(b->snapshot, frame->data);
         }
     }
 }
@@ -182,8 +183,8 @@ decide(struct insp_batch *b, const struct insp_item *item,
     struct insp_verdict verdict = { .kind = INSP_VERDICT_ALLOW };
     struct insp_judgement j;
 
-    if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn)
-                    && !insp_goes_elsewhere(b, item, conn))) {
+    if (INSP_LIKELY(conn && insp_is_allowed(b, item, conn) &&
+                    !insp_goes_elsewhere(b, item, conn))) {
         return verdict;
     }
     if (b->tap && !conn && b->depth >= INSP_DEPTH_KNOWN) {
@@ -232,8 +233,8 @@ inspect(struct insp_batch *b, struct insp_item *item,
     }
     if (!conn) {
         packet.is_tcp = false;
-        remainder = insp_table_get_remainder(table, &item->key, item->hash,
-                                             &packet);
+        remainder =
+            insp_table_get_remainder(table, &item->key, item->hash, &packet);
     }
     reads = conn && insp_reads(b, item, conn, &expected);
     if (conn || remainder) {
@@ -266,8 +267,8 @@ insp_plain_begin(struct insp_batch *b)
     plain->in_port = b->ctx->in_port;
     plain->worker = b->worker;
     plain->are_read = inspector->dialogs != NULL;
-    plain->by_mac = b->ctx->zone.kind == INSP_ZONE_EXPLICIT
-                    && !b->ctx->out_port && inspector->binding;
+    plain->by_mac = b->ctx->zone.kind == INSP_ZONE_EXPLICIT &&
+                    !b->ctx->out_port && inspector->binding;
     insp_judgement_passes(b, &plain->judgement, &plain->judgement_mask);
 }
 
@@ -276,10 +277,10 @@ static INSP_NOINLINE void
 note_other(struct insp_batch *b, struct insp_noted *noted,
            struct insp_item *item, const struct insp_frame *frame)
 {
-    if (!b->stale && !frame->nat
-        && insp_plain_is_odd(frame->data, frame->size)
-        && insp_plain_note6(&b->plain, noted, frame->data, frame->size,
-                            frame->wire_size)) {
+    if (!b->stale && !frame->nat &&
+        insp_plain_is_odd(frame->data, frame->size) &&
+        insp_plain_note6(&b->plain, noted, frame->data, frame->size,
+                         frame->wire_size)) {
         return;
     }
     item->now_ns = noted->now_ns;
@@ -311,10 +312,9 @@ note(struct insp_batch *b, struct insp_noted *noted, struct insp_item *items,
 
         set_frame(b, frame);
         noted[i].now_ns = b->ctx->times_ns ? b->ctx->times_ns[i] : b->now_ns;
-        if (INSP_UNLIKELY(b->stale || frame->nat
-                          || !insp_plain_note4(&b->plain, &noted[i],
-                                               frame->data, frame->size,
-                                               frame->wire_size))) {
+        if (INSP_UNLIKELY(b->stale || frame->nat ||
+                          !insp_plain_note4(&b->plain, &noted[i], frame->data,
+                                            frame->size, frame->wire_size))) {
             note_other(b, &noted[i], &items[i], frame);
         }
         insp_plain_prefetch_bucket(&b->plain, noted[i].hash);
@@ -403,7 +403,8 @@ static uint64_t
 read_cycles(const struct insp_engine *engine)
 {
     return INSP_UNLIKELY(engine->host.cycles != NULL)
-           ? engine->host.cycles(engine->host.aux) : insp_cycles();
+               ? engine->host.cycles(engine->host.aux)
+               : insp_cycles();
 }
 
 /* As deep as there is time for, and measured: see depth.h. */
@@ -434,16 +435,16 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
                 struct insp_verdict *verdicts)
 {
     struct insp_depth_worker *d;
-    struct insp_batch b = { .ctx = ctx, .now_ns = now_ns,
+    struct insp_batch b = { .ctx = ctx,
+                            .now_ns = now_ns,
                             .place = &engine->places[worker],
                             .worker = (uint16_t) worker };
     bool all_allowed = true;
     uint64_t bytes = 0;
 
-    memset(verdicts, 0, n * sizeof *verdicts);  /* Allowed. */
+    memset(verdicts, 0, n * sizeof *verdicts); /* Allowed. */
     insp_epoch_enter(&engine->epoch, worker);
-    b.snapshot = atomic_load_explicit(&engine->snapshot,
-                                      memory_order_acquire);
+    b.snapshot = atomic_load_explicit(&engine->snapshot, memory_order_acquire);
     b.inspector = insp_snapshot_find(b.snapshot, ctx->inspector);
     if (INSP_UNLIKELY(!b.inspector)) {
         atomic_fetch_add_explicit(&engine->unknown_id, n,
@@ -465,8 +466,8 @@ insp_worker_run(struct insp_engine *engine, unsigned int worker,
         INSP_TALLY(&b, skipped[INSP_SKIP_FAILED], n);
         all_allowed = judge_only(&b, frames, n, verdicts);
     } else {
-        b.stale = port_is_stale(b.snapshot, ctx->in_port)
-                  || port_is_stale(b.snapshot, ctx->out_port);
+        b.stale = port_is_stale(b.snapshot, ctx->in_port) ||
+                  port_is_stale(b.snapshot, ctx->out_port);
         insp_plain_begin(&b);
         d = &b.inspector->inspector->depths[worker];
         if (INSP_LIKELY(d->skip)) {
@@ -488,15 +489,15 @@ insp_engine_current_frame(const struct insp_engine *engine,
                           unsigned int worker)
 {
     return worker < INSP_MAX_WORKERS
-           ? atomic_load_explicit(&engine->places[worker].frame,
-                                  memory_order_relaxed)
-           : NULL;
+               ? atomic_load_explicit(&engine->places[worker].frame,
+                                      memory_order_relaxed)
+               : NULL;
 }
 
 enum insp_app
 insp_engine_current_app(const struct insp_engine *engine, unsigned int worker)
 {
     return worker < INSP_MAX_WORKERS
-           ? (enum insp_app) INSP_READ(engine->places[worker].app)
-           : INSP_APP_NONE;
+               ? (enum insp_app) INSP_READ(engine->places[worker].app)
+               : INSP_APP_NONE;
 }

@@ -25,47 +25,50 @@
 #include "base/ring.h"
 #include "record/record.h"
 
-enum insp_uplink_format { INSP_UPLINK_IPFIX, INSP_UPLINK_JSON };
+enum insp_uplink_format {
+    INSP_UPLINK_IPFIX,
+    INSP_UPLINK_JSON
+};
 
-#define INSP_PATH_SIZE 256
-#define INSP_MAX_UPLINKS 16
+#define INSP_PATH_SIZE      256
+#define INSP_MAX_UPLINKS    16
 #define INSP_MAX_INSPECTORS 64
-#define INSP_MAX_TARGETS 8
+#define INSP_MAX_TARGETS    8
 
 /* Where a collector is, or where one is waited for. */
 struct insp_uplink_target {
-    bool listens;                       /* "pssl:"; 'host' "": any address. */
+    bool listens; /* "pssl:"; 'host' "": any address. */
     uint16_t port;
-    char host[256];                     /* Name or address. */
+    char host[256]; /* Name or address. */
 };
 
 /* One row of Inspect_Uplink that is in force. */
 struct insp_uplink_config {
     char name[INSP_NAME_SIZE];
     struct insp_uplink_target targets[INSP_MAX_TARGETS];
-    unsigned int n_targets;             /* The first that answers serves; */
-    bool spread;                        /* true: each sensor begins with
-                                         * another one. */
+    unsigned int n_targets; /* The first that answers serves; */
+    bool spread;            /* true: each sensor begins with
+                             * another one. */
     enum insp_uplink_format format;
     char private_key[INSP_PATH_SIZE];
     char certificate[INSP_PATH_SIZE];
     char ca_cert[INSP_PATH_SIZE];
-    bool bootstrap_ca_cert;             /* Take the CA on first sight. */
-    char crl_file[INSP_PATH_SIZE];      /* "": none. */
-    char token_file[INSP_PATH_SIZE];    /* Instead of the certificates. */
-    char peer_name[INSP_NAME_SIZE];     /* Whose certificate it must be; "":
-                                         * the host's; listening: anybody's
-                                         * that the CA vouches for. */
-    char protocols[64];                 /* As ssl_protocols of OVS; "": TLS
-                                         * 1.2 and later. */
-    char ciphers[256];                  /* "": forward secret and AEAD. */
-    char ciphersuites[256];             /* Of TLS 1.3; "": OpenSSL's. */
-    uint32_t max_backoff_ms;            /* Default 8000. */
-    uint32_t inactivity_probe_ms;       /* TCP keepalive; 0: none. */
-    uint32_t queue_limit;               /* Records; default 65536. */
-    char spool_dir[INSP_PATH_SIZE];     /* "": no spool. */
+    bool bootstrap_ca_cert;          /* Take the CA on first sight. */
+    char crl_file[INSP_PATH_SIZE];   /* "": none. */
+    char token_file[INSP_PATH_SIZE]; /* Instead of the certificates. */
+    char peer_name[INSP_NAME_SIZE];  /* Whose certificate it must be; "":
+                                      * the host's; listening: anybody's
+                                      * that the CA vouches for. */
+    char protocols[64];              /* As ssl_protocols of OVS; "": TLS
+                                      * 1.2 and later. */
+    char ciphers[256];               /* "": forward secret and AEAD. */
+    char ciphersuites[256];          /* Of TLS 1.3; "": OpenSSL's. */
+    uint32_t max_backoff_ms;         /* Default 8000. */
+    uint32_t inactivity_probe_ms;    /* TCP keepalive; 0: none. */
+    uint32_t queue_limit;            /* Records; default 65536. */
+    char spool_dir[INSP_PATH_SIZE];  /* "": no spool. */
     uint64_t spool_max_bytes;
-    uint32_t inspectors[INSP_MAX_INSPECTORS];   /* Ids that feed it. */
+    uint32_t inspectors[INSP_MAX_INSPECTORS]; /* Ids that feed it. */
     unsigned int n_inspectors;
 };
 
@@ -79,31 +82,31 @@ struct insp_uplink_config {
 struct insp_uplink_status {
     char name[INSP_NAME_SIZE];
     bool is_connected;
-    bool acknowledges;                  /* The other end does. */
-    char state[16];                     /* "backoff", "listening",
-                                         * "connecting", "handshake",
-                                         * "active". */
-    uint64_t since_ns;                  /* Wall clock; of the state. */
+    bool acknowledges; /* The other end does. */
+    char state[16];    /* "backoff", "listening",
+                        * "connecting", "handshake",
+                        * "active". */
+    uint64_t since_ns; /* Wall clock; of the state. */
     char last_error[384];
-    char target[300];                   /* That it is at. */
-    char peer[256];                     /* Subject of its certificate. */
-    char protocol[64];                  /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
-    int64_t peer_expiry;                /* Seconds since 1970; 0: none. */
-    int64_t expiry;                     /* Of our own certificate. */
-    uint32_t incarnation;               /* Numbers of records begin with it. */
-    uint64_t produced, recovered;       /* Records. */
+    char target[300];             /* That it is at. */
+    char peer[256];               /* Subject of its certificate. */
+    char protocol[64];            /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+    int64_t peer_expiry;          /* Seconds since 1970; 0: none. */
+    int64_t expiry;               /* Of our own certificate. */
+    uint32_t incarnation;         /* Numbers of records begin with it. */
+    uint64_t produced, recovered; /* Records. */
     uint64_t acknowledged, sent, unacknowledged, queued, spooled, dropped;
-    uint64_t resent;                    /* More than once; not in the sum. */
-    uint64_t lost_before;               /* In the crash before this start. */
-    uint64_t lag_ns;                    /* Age of the oldest that is neither
-                                         * acknowledged nor sent. */
+    uint64_t resent;      /* More than once; not in the sum. */
+    uint64_t lost_before; /* In the crash before this start. */
+    uint64_t lag_ns;      /* Age of the oldest that is neither
+                           * acknowledged nor sent. */
     uint64_t unacknowledged_bytes;
     uint64_t spool_bytes;
     char spool_error[256];
-    uint64_t wire_bytes;                /* Written to the socket, TLS
-                                         * included. */
+    uint64_t wire_bytes; /* Written to the socket, TLS
+                          * included. */
     uint64_t connects;
-    uint32_t inspectors[INSP_MAX_INSPECTORS];   /* Ids that feed it. */
+    uint32_t inspectors[INSP_MAX_INSPECTORS]; /* Ids that feed it. */
     unsigned int n_inspectors;
 };
 

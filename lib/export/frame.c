@@ -173,7 +173,8 @@ insp_frame_extent(const void *bytes, size_t n, size_t *size)
 }
 
 const char *
-insp_frame_read(const void *bytes, size_t size, struct insp_uplink_frame *frame)
+insp_frame_read(const void *bytes, size_t size,
+                struct insp_uplink_frame *frame)
 {
     struct insp_cursor c = insp_cursor(bytes, size);
     size_t whole;

@@ -71,7 +71,7 @@ struct insp_frame_hello {
 struct insp_frame_welcome {
     uint16_t version;
     uint32_t credit; /* So many bytes of MESSAGE frames may be on the way
-                         * without an ACK; one may always be. */
+                      * without an ACK; one may always be. */
 };
 
 /* A run of records: 'first' to 'first' + 'count' - 1. */
@@ -83,9 +83,9 @@ struct insp_frame_run {
 
 struct insp_frame_message {
     struct insp_frame_run run; /* 'count' 0: templates and
-                                         * identities alone. */
+                                * identities alone. */
     uint64_t floor;            /* No record below it will come any
-                                         * more; at most 'first'. */
+                                * more; at most 'first'. */
     const uint8_t *bytes;      /* Whole IPFIX messages, or lines. */
     size_t size;
 };

@@ -63,10 +63,10 @@ struct insp_ipfix_counts {
     uint64_t messages;
     uint64_t records;      /* Data records that were understood. */
     uint64_t unknown;      /* Data records of a template that is not
-                                 * ours. */
+                            * ours. */
     uint64_t unknown_sets; /* Sets whose template was never sent. */
     uint64_t lost;         /* Data records that are missing by the
-                                 * sequence numbers. */
+                            * sequence numbers. */
 };
 
 struct insp_ipfix_reader;

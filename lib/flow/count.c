@@ -134,8 +134,8 @@ insp_table_count_sum(struct insp_table *t, struct insp_conn *conn,
     struct insp_flow *flow = &conn->flow[0];
 
     /* Acquire: as in insp_table_count(). */
-    if (INSP_LIKELY(atomic_load_explicit(&flow->owner, memory_order_acquire)
-                    == packet->worker)) {
+    if (INSP_LIKELY(atomic_load_explicit(&flow->owner, memory_order_acquire) ==
+                    packet->worker)) {
         INSP_COUNT(flow->packets, packets);
         INSP_COUNT(flow->bytes, bytes);
         atomic_store_explicit(&flow->last_ns, packet->now_ns,

@@ -131,8 +131,7 @@ print_of(uint32_t print)
 static void
 remember(struct insp_flight *e, uint32_t print)
 {
-    uint32_t at =
-        atomic_fetch_add_explicit(&e->sent, 1, memory_order_relaxed);
+    uint32_t at = atomic_fetch_add_explicit(&e->sent, 1, memory_order_relaxed);
 
     atomic_store_explicit(&e->prints[at % INSP_FLIGHT_PRINTS], print_of(print),
                           memory_order_relaxed);

@@ -49,19 +49,19 @@
 #include "flow/key.h"
 
 #define INSP_FLIGHT_PRINTS      64
-#define INSP_FLIGHT_CONTEXT_MAX 832     /* Bytes. */
+#define INSP_FLIGHT_CONTEXT_MAX 832 /* Bytes. */
 
 /* What a packet is found by when it comes back.  No padding: compared and
  * hashed as bytes. */
 struct insp_flight_key {
-    uint32_t function;          /* Its id; never reused in a process. */
-    uint8_t arm;                /* By which it is to come back: 0 or 1. */
+    uint32_t function; /* Its id; never reused in a process. */
+    uint8_t arm;       /* By which it is to come back: 0 or 1. */
     uint8_t proto;
-    uint16_t vlan;              /* Outer VLAN id with its priority masked. */
-    uint8_t mac[2][6];          /* Source, destination. */
-    uint8_t addr[2][16];        /* Zeros when it is not IP. */
-    uint16_t port[2];           /* Of a fragment, the first one too: 0. */
-    uint32_t frag_id;           /* Of a fragment, else 0. */
+    uint16_t vlan;       /* Outer VLAN id with its priority masked. */
+    uint8_t mac[2][6];   /* Source, destination. */
+    uint8_t addr[2][16]; /* Zeros when it is not IP. */
+    uint16_t port[2];    /* Of a fragment, the first one too: 0. */
+    uint32_t frag_id;    /* Of a fragment, else 0. */
     uint16_t ethertype;
     uint16_t zero[5];
 };
@@ -79,18 +79,18 @@ struct insp_flights;
 int insp_flights_create(uint32_t n, struct insp_epoch *,
                         const struct insp_hash_key *secret,
                         struct insp_flights **) INSP_MUST_USE;
-size_t insp_flights_size(uint32_t n);           /* Bytes of memory. */
+size_t insp_flights_size(uint32_t n); /* Bytes of memory. */
 
 enum insp_flight_result {
     INSP_FLIGHT_OK,
-    INSP_FLIGHT_FULL,           /* No entry is free. */
-    INSP_FLIGHT_AMBIGUOUS,      /* Another zone has packets of that key out. */
+    INSP_FLIGHT_FULL,      /* No entry is free. */
+    INSP_FLIGHT_AMBIGUOUS, /* Another zone has packets of that key out. */
 };
 
 /* What a packet is found by when it comes back. */
 enum insp_flight_by {
     INSP_FLIGHT_BY_KEY,
-    INSP_FLIGHT_BY_VLAN,        /* A cookie that is a VLAN id. */
+    INSP_FLIGHT_BY_VLAN, /* A cookie that is a VLAN id. */
     INSP_FLIGHT_BY_COOKIE,
 };
 
@@ -100,11 +100,13 @@ enum insp_flight_by {
  * INSP_FLIGHT_VLANS by VLAN (FULL when none of those is free).  Only what is
  * found by its key can be AMBIGUOUS. */
 #define INSP_FLIGHT_VLANS 4095
-enum insp_flight_result
-insp_flights_send(struct insp_flights *, const struct insp_flight_key *,
-                  const struct insp_zone *, const void *context, size_t size,
-                  uint32_t print, uint64_t timeout_ns, uint64_t now_ns,
-                  enum insp_flight_by, uint32_t *cookie) INSP_MUST_USE;
+enum insp_flight_result insp_flights_send(struct insp_flights *,
+                                          const struct insp_flight_key *,
+                                          const struct insp_zone *,
+                                          const void *context, size_t size,
+                                          uint32_t print, uint64_t timeout_ns,
+                                          uint64_t now_ns, enum insp_flight_by,
+                                          uint32_t *cookie) INSP_MUST_USE;
 
 /* Worker: takes a send back, of a packet that could not leave after all.
  * False when the packet has been given up meanwhile, and counted as lost. */

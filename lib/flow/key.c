@@ -90,8 +90,8 @@ make_key4(struct insp_key *key, uint8_t proto, const uint8_t *src,
     put_word(key, 1, join(before, side ? to : from));
     put_word(key, 2, 0);
     put_word(key, 3, join(before, side ? from : to));
-    put_rest(key, side ? dst_port : src_port, side ? src_port : dst_port,
-             zone, 4, proto);
+    put_rest(key, side ? dst_port : src_port, side ? src_port : dst_port, zone,
+             4, proto);
     return side;
 }
 
@@ -108,8 +108,8 @@ make_key(struct insp_key *key, uint8_t ip_version, uint8_t proto,
     side = insp_key_side6(src, dst, src_port, dst_port);
     put_address(key, side, src);
     put_address(key, !side, dst);
-    put_rest(key, side ? dst_port : src_port, side ? src_port : dst_port,
-             zone, ip_version, proto);
+    put_rest(key, side ? dst_port : src_port, side ? src_port : dst_port, zone,
+             ip_version, proto);
     return side;
 }
 

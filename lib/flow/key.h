@@ -29,12 +29,12 @@
 #include "packet/packet.h"
 
 enum insp_zone_kind {
-    INSP_ZONE_EXPLICIT,         /* a: zone= of the action, else tunnel key or
-                                 * 0; vlan: VLAN id. */
-    INSP_ZONE_PAIR,             /* a < b: port ids; vlan: of a trunk. */
-    INSP_ZONE_PORT,             /* a: port id; vlan: the port's. */
-    INSP_ZONE_BRIDGE,           /* a: bridge id; b: tunnel key; vlan. */
-    INSP_ZONE_GROUP,            /* a: port id of the sender; vlan. */
+    INSP_ZONE_EXPLICIT, /* a: zone= of the action, else tunnel key or
+                         * 0; vlan: VLAN id. */
+    INSP_ZONE_PAIR,     /* a < b: port ids; vlan: of a trunk. */
+    INSP_ZONE_PORT,     /* a: port id; vlan: the port's. */
+    INSP_ZONE_BRIDGE,   /* a: bridge id; b: tunnel key; vlan. */
+    INSP_ZONE_GROUP,    /* a: port id of the sender; vlan. */
     INSP_N_ZONE_KINDS
 };
 
@@ -42,7 +42,7 @@ struct insp_zone {
     uint32_t a;
     uint32_t b;
     uint16_t vlan;
-    uint8_t kind;               /* enum insp_zone_kind. */
+    uint8_t kind; /* enum insp_zone_kind. */
     uint8_t zero;
 };
 
@@ -50,12 +50,12 @@ struct insp_key {
     uint8_t addr[2][16];
     uint16_t port[2];
     struct insp_zone zone;
-    uint8_t ip_version;         /* 4, 6; 0: a remainder, see below. */
+    uint8_t ip_version; /* 4, 6; 0: a remainder, see below. */
     uint8_t proto;
-    uint16_t query;             /* ICMP, see below; else 0. */
+    uint16_t query; /* ICMP, see below; else 0. */
 };
 
-#define INSP_KEY_WORDS 6        /* 64-bit words, and four bytes more. */
+#define INSP_KEY_WORDS 6 /* 64-bit words, and four bytes more. */
 _Static_assert(sizeof(struct insp_key) == 52, "no padding");
 
 static inline uint64_t
@@ -186,11 +186,10 @@ insp_key_rest_is(const struct insp_key *key, uint32_t ports, uint32_t kind,
 
     memcpy(&zone_first, zone, sizeof zone_first);
     memcpy(&zone_rest, (const uint8_t *) zone + 4, sizeof zone_rest);
-    return !((insp_key_half(key, offsetof(struct insp_key, port)) ^ ports) |
-             (insp_key_half(key, offsetof(struct insp_key, zone)) ^
-              zone_first) |
-             (insp_key_half(key, 48) ^ kind) |
-             (insp_key_word(key, 5) ^ zone_rest));
+    return !(
+        (insp_key_half(key, offsetof(struct insp_key, port)) ^ ports) |
+        (insp_key_half(key, offsetof(struct insp_key, zone)) ^ zone_first) |
+        (insp_key_half(key, 48) ^ kind) | (insp_key_word(key, 5) ^ zone_rest));
 }
 
 /* Whether these are its IPv4 addresses, as they stand in memory. */
@@ -253,7 +252,8 @@ const char *insp_remainder_word(enum insp_remainder);
 
 /* The key of a packet that parsed as INSP_PACKET_OK, and the side (0 or 1)
  * that sent it. */
-unsigned int insp_key_from_packet(struct insp_key *, const struct insp_packet *,
+unsigned int insp_key_from_packet(struct insp_key *,
+                                  const struct insp_packet *,
                                   const struct insp_zone *);
 
 /* The same from a tuple that connection tracking remembers: the original

@@ -39,8 +39,7 @@ insp_plain_note6(const struct insp_plain_batch *b, struct insp_noted *noted,
     noted->addr6[1] = noted->side ? src : dst;
     insp_plain_note_rest(
         b, noted, &p, 6,
-        insp_key_mix6(noted->addr6[0], noted->addr6[1], b->secret),
-        wire_size);
+        insp_key_mix6(noted->addr6[0], noted->addr6[1], b->secret), wire_size);
     return true;
 }
 
@@ -116,10 +115,9 @@ goes_on(const struct insp_conn *conn, const struct insp_flow *flow,
 {
     uint8_t seen = INSP_READ(flow->tcp_flags);
 
-    return !p->is_tcp ||
-           (p->tcp_seq == INSP_READ(flow->seq_next) &&
-            INSP_READ(conn->state) & INSP_CONN_ESTABLISHED &&
-            !((seen & INSP_TCP_FIN) | (p->tcp_flags & ~seen)));
+    return !p->is_tcp || (p->tcp_seq == INSP_READ(flow->seq_next) &&
+                          INSP_READ(conn->state) & INSP_CONN_ESTABLISHED &&
+                          !((seen & INSP_TCP_FIN) | (p->tcp_flags & ~seen)));
 }
 
 static inline bool
@@ -144,8 +142,8 @@ count(const struct insp_plain_batch *b, const struct insp_noted *p,
     }
     flow = &conn->flow[p->side];
     /* Acquire: goes on from where the last owner stopped. */
-    if (INSP_UNLIKELY(atomic_load_explicit(&flow->owner, memory_order_acquire)
-                          != b->worker ||
+    if (INSP_UNLIKELY(atomic_load_explicit(
+                          &flow->owner, memory_order_acquire) != b->worker ||
                       !goes_on(conn, flow, p) || !is_at_rest(b, flow, p))) {
         return false;
     }

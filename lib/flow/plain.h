@@ -26,20 +26,20 @@
 
 /* A packet of a batch, on either way. */
 struct insp_noted {
-    uint64_t now_ns;            /* When it came. */
-    uint32_t hash;              /* Of its key; set on both ways... */
-    uint8_t side;               /* ... as is this. */
-    bool is_plain;              /* What follows holds. */
+    uint64_t now_ns; /* When it came. */
+    uint32_t hash;   /* Of its key; set on both ways... */
+    uint8_t side;    /* ... as is this. */
+    bool is_plain;   /* What follows holds. */
     bool is_tcp;
     uint8_t tcp_flags;
-    uint32_t addr4[2];          /* Of side 0 and 1, as on the wire, or */
-    const uint8_t *addr6[2];    /* these in the frame; NULL: it is IPv4. */
-    uint32_t ports;             /* insp_key_ports() of side 0 and 1. */
-    uint32_t kind;              /* insp_key_kind(). */
+    uint32_t addr4[2];       /* Of side 0 and 1, as on the wire, or */
+    const uint8_t *addr6[2]; /* these in the frame; NULL: it is IPv4. */
+    uint32_t ports;          /* insp_key_ports() of side 0 and 1. */
+    uint32_t kind;           /* insp_key_kind(). */
     uint32_t tcp_seq;
     uint32_t payload_size;
     uint32_t wire_size;
-    uint32_t out_port;          /* 'by_mac' alone: that of the MAC address. */
+    uint32_t out_port; /* 'by_mac' alone: that of the MAC address. */
 };
 
 /* What all packets of a batch have in common. */
@@ -52,12 +52,12 @@ struct insp_plain_batch {
     uint64_t zone_hash;
     uint32_t in_port;
     uint16_t worker;
-    bool are_read;              /* Somebody reads payloads. */
-    bool by_mac;                /* Where a packet goes, its MAC address says:
-                                 * then it is asked where others went. */
-    uint64_t judgement;         /* What a direction's judgement must be... */
-    uint64_t judgement_mask;    /* ... in these bits: none, any word;
-                                 * 1 of none, no word. */
+    bool are_read;           /* Somebody reads payloads. */
+    bool by_mac;             /* Where a packet goes, its MAC address says:
+                              * then it is asked where others went. */
+    uint64_t judgement;      /* What a direction's judgement must be... */
+    uint64_t judgement_mask; /* ... in these bits: none, any word;
+                              * 1 of none, no word. */
 };
 
 /* All but side and addresses, which are there and 'mix'ed. */
@@ -69,8 +69,8 @@ insp_plain_note_rest(const struct insp_plain_batch *b,
     noted->ports = noted->side ? insp_key_ports(p->dst_port, p->src_port)
                                : insp_key_ports(p->src_port, p->dst_port);
     noted->kind = insp_key_kind(ip_version, p->proto);
-    noted->hash = insp_key_finish(mix, noted->ports, noted->kind,
-                                  b->zone_hash, b->secret);
+    noted->hash = insp_key_finish(mix, noted->ports, noted->kind, b->zone_hash,
+                                  b->secret);
     noted->is_plain = true;
     noted->is_tcp = p->proto == INSP_PROTO_TCP;
     noted->tcp_flags = p->tcp_flags;

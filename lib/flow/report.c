@@ -32,8 +32,8 @@ fill(struct insp_table *t, uint32_t index, bool final,
         report->bytes[side] = bytes - sums->bytes[side];
         sums->packets[side] = packets;
         sums->bytes[side] = bytes;
-        report->alert[side] = atomic_exchange_explicit(
-            &flow->alert, 0, memory_order_relaxed);
+        report->alert[side] =
+            atomic_exchange_explicit(&flow->alert, 0, memory_order_relaxed);
     }
 }
 

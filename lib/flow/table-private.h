@@ -32,7 +32,7 @@
 struct insp_pool {
     struct insp_stack free;
     _Atomic uint32_t fresh INSP_LINE_ALIGNED; /* How many were handed out;
-                                                 * may run a little over. */
+                                               * may run a little over. */
     uint32_t first;                           /* Index of the first. */
     uint32_t n;
 };
@@ -118,13 +118,13 @@ struct insp_table {
     struct insp_ilink *by_port; /* Oldest first; a head for each slot. */
     uint32_t *port_live;        /* Live ones of each quota slot. */
     uint32_t *reported_tick;    /* Of the last report, of each entry... */
-    struct insp_reported *reported_sums;    /* ... and what it covers. */
-    uint8_t *stage;             /* enum insp_stage, of each entry. */
+    struct insp_reported *reported_sums; /* ... and what it covers. */
+    uint8_t *stage;                      /* enum insp_stage, of each entry. */
     uint64_t ticket;
     bool waiting;          /* For 'ticket'. */
     uint32_t hand;         /* Where eviction samples next. */
     uint32_t reported;     /* Entry whose final report is out, to be
-                                 * recycled; or INSP_NO_CONN. */
+                            * recycled; or INSP_NO_CONN. */
     unsigned int n_moves;  /* Since the last ticket... */
     unsigned int n_moving; /* ... and waiting for it. */
     struct insp_move moves[INSP_MOVES_MAX];

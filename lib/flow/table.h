@@ -40,23 +40,23 @@
 #include "base/epoch.h"
 #include "flow/key.h"
 
-#define INSP_NO_OWNER       UINT16_MAX
-#define INSP_MOVING_OWNER   (UINT16_MAX - 1)    /* Between two owners. */
-#define INSP_NO_CONN        UINT32_MAX
+#define INSP_NO_OWNER     UINT16_MAX
+#define INSP_MOVING_OWNER (UINT16_MAX - 1) /* Between two owners. */
+#define INSP_NO_CONN      UINT32_MAX
 
 /* State bits of a connection (atomic, any worker sets them). */
 enum insp_conn_state {
-    INSP_CONN_ENDING = 0x01,        /* Invisible to lookups. */
-    INSP_CONN_ATTENTION = 0x02,     /* On the attention stack. */
-    INSP_CONN_ANSWERED = 0x04,      /* Both directions have been seen. */
-    INSP_CONN_ESTABLISHED = 0x08,   /* TCP: three-way handshake seen, or
-                                     * picked up with data both ways; other
-                                     * protocols: answered. */
-    INSP_CONN_CLOSED = 0x10,        /* TCP: both FINs acknowledged, or RST. */
+    INSP_CONN_ENDING = 0x01,      /* Invisible to lookups. */
+    INSP_CONN_ATTENTION = 0x02,   /* On the attention stack. */
+    INSP_CONN_ANSWERED = 0x04,    /* Both directions have been seen. */
+    INSP_CONN_ESTABLISHED = 0x08, /* TCP: three-way handshake seen, or
+                                   * picked up with data both ways; other
+                                   * protocols: answered. */
+    INSP_CONN_CLOSED = 0x10,      /* TCP: both FINs acknowledged, or RST. */
     INSP_CONN_NAT_SPLIT = 0x20,
-    INSP_CONN_MIDSTREAM = 0x40,     /* TCP: did not begin with a SYN. */
-    INSP_CONN_HALF_OPEN = 0x80,     /* TCP, one direction only; counted
-                                     * against half_open_limit. */
+    INSP_CONN_MIDSTREAM = 0x40, /* TCP: did not begin with a SYN. */
+    INSP_CONN_HALF_OPEN = 0x80, /* TCP, one direction only; counted
+                                 * against half_open_limit. */
 };
 
 /* Why a connection ended. */
@@ -71,7 +71,7 @@ const char *insp_end_reason_word(enum insp_end_reason);
 
 /* Whether anybody reads what a direction says (app/dialog.h). */
 enum insp_reads {
-    INSP_READS_FRESH,           /* It has said nothing yet. */
+    INSP_READS_FRESH, /* It has said nothing yet. */
     INSP_READS_ON,
     INSP_READS_DONE,
 };
@@ -95,23 +95,23 @@ enum insp_reads {
 struct insp_flow {
     _Atomic uint64_t packets;
     _Atomic uint64_t bytes;
-    _Atomic uint64_t first_ns;          /* 0: no packet yet. */
+    _Atomic uint64_t first_ns; /* 0: no packet yet. */
     _Atomic uint64_t last_ns;
-    _Atomic uint64_t judgement;         /* Of its packets, in the terms of
-                                         * who judges; 0: none yet.  Whoever
-                                         * judges last stores it. */
-    _Atomic uint32_t alert;             /* The same; the next report has it,
-                                         * once. */
-    _Atomic uint32_t port;              /* Port id that it comes in by. */
-    _Atomic uint32_t seq_next;          /* TCP: highest sequence + 1. */
-    _Atomic uint32_t retransmitted;     /* TCP: segments seen again. */
-    _Atomic uint16_t out_of_order;      /* TCP: gaps; saturates. */
-    _Atomic uint16_t owner;             /* Worker slot, or INSP_NO_OWNER. */
-    _Atomic uint8_t tcp_flags;          /* Union of all flags seen; or'ed by
-                                         * any worker. */
-    _Atomic uint8_t reads;              /* enum insp_reads. */
-    _Atomic uint8_t told;               /* Of side 0: how often what rules look
-                                         * at has changed; wraps. */
+    _Atomic uint64_t judgement;     /* Of its packets, in the terms of
+                                     * who judges; 0: none yet.  Whoever
+                                     * judges last stores it. */
+    _Atomic uint32_t alert;         /* The same; the next report has it,
+                                     * once. */
+    _Atomic uint32_t port;          /* Port id that it comes in by. */
+    _Atomic uint32_t seq_next;      /* TCP: highest sequence + 1. */
+    _Atomic uint32_t retransmitted; /* TCP: segments seen again. */
+    _Atomic uint16_t out_of_order;  /* TCP: gaps; saturates. */
+    _Atomic uint16_t owner;         /* Worker slot, or INSP_NO_OWNER. */
+    _Atomic uint8_t tcp_flags;      /* Union of all flags seen; or'ed by
+                                     * any worker. */
+    _Atomic uint8_t reads;          /* enum insp_reads. */
+    _Atomic uint8_t told;           /* Of side 0: how often what rules look
+                                     * at has changed; wraps. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_flow) == INSP_CACHE_LINE,
@@ -119,34 +119,34 @@ _Static_assert(sizeof(struct insp_flow) == INSP_CACHE_LINE,
 
 struct insp_conn {
     /* Line 0: read for every packet, written when the entry begins. */
-    _Atomic uint32_t next;              /* In the chain. */
+    _Atomic uint32_t next; /* In the chain. */
     uint32_t hash;
     struct insp_key key;
-    _Atomic uint8_t state;              /* enum insp_conn_state. */
-    uint8_t initiator;                  /* Side that sent first: 0 or 1; of a
-                                         * SYN with ACK, the other one. */
-    uint8_t end_reason;                 /* Control thread. */
-    _Atomic uint8_t app;                /* enum insp_app; who reads it. */
+    _Atomic uint8_t state; /* enum insp_conn_state. */
+    uint8_t initiator;     /* Side that sent first: 0 or 1; of a
+                            * SYN with ACK, the other one. */
+    uint8_t end_reason;    /* Control thread. */
+    _Atomic uint8_t app;   /* enum insp_app; who reads it. */
 
     /* Lines 1 and 2: one direction each, index = sending side. */
     struct insp_flow flow[2];
 
     /* Line 3: seldom touched. */
-    _Atomic uint64_t foreign_packets[2];    /* Counted by workers that do */
-    _Atomic uint64_t foreign_bytes[2];      /* not own the direction. */
-    _Atomic uint64_t ack_ns;            /* TCP: third step of the handshake. */
-    uint32_t life;                      /* How often this entry has begun:
-                                         * index and life name a connection
-                                         * for good. */
-    uint32_t quota_slot;                /* Of the port that began it. */
-    _Atomic uint32_t link;              /* Free or born stack. */
+    _Atomic uint64_t foreign_packets[2]; /* Counted by workers that do */
+    _Atomic uint64_t foreign_bytes[2];   /* not own the direction. */
+    _Atomic uint64_t ack_ns; /* TCP: third step of the handshake. */
+    uint32_t life;           /* How often this entry has begun:
+                              * index and life name a connection
+                              * for good. */
+    uint32_t quota_slot;     /* Of the port that began it. */
+    _Atomic uint32_t link;   /* Free or born stack. */
     _Atomic uint32_t attention_link;
-    _Atomic uint16_t claim;             /* Worker that wants to own a flow:
-                                         * slot << 1 | side. */
-    uint8_t icmp_type;                  /* Of the query, or the first packet. */
+    _Atomic uint16_t claim; /* Worker that wants to own a flow:
+                             * slot << 1 | side. */
+    uint8_t icmp_type;      /* Of the query, or the first packet. */
     uint8_t icmp_code;
-    _Atomic uint32_t dialog;            /* What is read of it: in the terms of
-                                         * who reads; 0: nothing. */
+    _Atomic uint32_t dialog; /* What is read of it: in the terms of
+                              * who reads; 0: nothing. */
 } INSP_LINE_ALIGNED;
 
 _Static_assert(sizeof(struct insp_conn) == 4 * INSP_CACHE_LINE,
@@ -196,14 +196,14 @@ insp_conn_total(const struct insp_conn *conn, unsigned int side,
 }
 
 struct insp_table_config {
-    uint32_t flow_limit;            /* Connections; remainders are extra. */
-    uint32_t half_open_limit;       /* 0: flow_limit / 4. */
-    uint32_t port_quota;            /* Connections that one port may have
-                                     * begun; 0: no quota. */
+    uint32_t flow_limit;      /* Connections; remainders are extra. */
+    uint32_t half_open_limit; /* 0: flow_limit / 4. */
+    uint32_t port_quota;      /* Connections that one port may have
+                               * begun; 0: no quota. */
     uint64_t idle_timeout_ns;
     uint64_t active_timeout_ns;
-    uint64_t half_open_timeout_ns;  /* 0: min(idle, 5 s). */
-    uint64_t closed_linger_ns;      /* 0: 1 s. */
+    uint64_t half_open_timeout_ns; /* 0: min(idle, 5 s). */
+    uint64_t closed_linger_ns;     /* 0: 1 s. */
     struct insp_hash_key secret;
 };
 
@@ -222,18 +222,18 @@ int insp_table_create(const struct insp_table_config *, struct insp_epoch *,
 
 /* What a worker says of a packet that it counts. */
 struct insp_flow_packet {
-    uint64_t now_ns;            /* Monotonic, of the batch. */
+    uint64_t now_ns; /* Monotonic, of the batch. */
     uint32_t wire_size;
-    uint32_t in_port;           /* Port id, 0: unknown. */
-    uint32_t out_port;          /* The same; the port of the other direction
-                                 * until that has a packet of its own. */
-    uint32_t payload_size;      /* TCP. */
+    uint32_t in_port;      /* Port id, 0: unknown. */
+    uint32_t out_port;     /* The same; the port of the other direction
+                            * until that has a packet of its own. */
+    uint32_t payload_size; /* TCP. */
     uint32_t tcp_seq;
-    uint16_t worker;            /* Slot. */
+    uint16_t worker; /* Slot. */
     uint8_t tcp_flags;
     uint8_t icmp_type;
     uint8_t icmp_code;
-    bool is_tcp;                /* And no later fragment. */
+    bool is_tcp; /* And no later fragment. */
     bool nat_split;
 };
 
@@ -250,9 +250,8 @@ struct insp_conn *insp_table_get(struct insp_table *, const struct insp_key *,
                                  enum insp_remainder *why);
 
 /* Worker: the same, found only: NULL when one would have to begin. */
-struct insp_conn *insp_table_find(struct insp_table *,
-                                  const struct insp_key *, uint32_t hash,
-                                  unsigned int side,
+struct insp_conn *insp_table_find(struct insp_table *, const struct insp_key *,
+                                  uint32_t hash, unsigned int side,
                                   const struct insp_flow_packet *);
 
 /* Worker: the remainder of 'key' (insp_key_remainder()), found or begun, or
@@ -274,8 +273,8 @@ void insp_table_count_sum(struct insp_table *, struct insp_conn *,
 
 /* Worker: remembers protocol and ports (or ICMP type, code, id) of a first
  * fragment, or finds those of a later one and sets them in the packet (by
- * zone, addresses, protocol and IP id; RFC 791, 8200).  Shared by all workers, fixed
- * size, forgets after 30 s or when overwritten. */
+ * zone, addresses, protocol and IP id; RFC 791, 8200).  Shared by all workers,
+ * fixed size, forgets after 30 s or when overwritten. */
 void insp_table_fragment_note(struct insp_table *, const struct insp_packet *,
                               const struct insp_zone *, uint64_t now_ns);
 bool insp_table_fragment_find(struct insp_table *, struct insp_packet *,
@@ -284,13 +283,13 @@ bool insp_table_fragment_find(struct insp_table *, struct insp_packet *,
 /* What an ended or running connection has to report since its last report:
  * final and exact when 'final'. */
 struct insp_conn_report {
-    struct insp_conn *conn;         /* Valid until the next call. */
+    struct insp_conn *conn; /* Valid until the next call. */
     uint32_t index;
     bool final;
     enum insp_end_reason reason;
-    uint64_t packets[2];            /* By side, since the last report. */
+    uint64_t packets[2]; /* By side, since the last report. */
     uint64_t bytes[2];
-    uint32_t alert[2];              /* By side; 0: none since then. */
+    uint32_t alert[2]; /* By side; 0: none since then. */
 };
 
 /* Any: the place of an entry; the same for as long as the table lives. */
@@ -313,8 +312,8 @@ uint64_t insp_table_due_ns(const struct insp_table *);
 /* Control: the next report, until false.  Call after each maintain until it
  * returns false, or stop early and go on later: what is not taken waits and
  * is not recycled. */
-bool insp_table_next_report(struct insp_table *, struct insp_conn_report *)
-    INSP_MUST_USE;
+bool insp_table_next_report(struct insp_table *,
+                            struct insp_conn_report *) INSP_MUST_USE;
 
 /* Control: ends every connection (INSP_END_FLUSHED), or those that a port is
  * part of (INSP_END_DETACHED; pass a predicate for a set of dead ports).
@@ -333,18 +332,18 @@ bool insp_table_is_empty(const struct insp_table *);
 
 struct insp_table_stats {
     uint32_t flow_limit;
-    uint32_t connections;           /* Live as the control thread knows,
-                                     * remainders not counted. */
+    uint32_t connections; /* Live as the control thread knows,
+                           * remainders not counted. */
     uint32_t half_open;
     uint32_t remainders;
     uint64_t begun;
     uint64_t ended[INSP_N_ENDS];
-    uint64_t refused[INSP_N_REMAINDERS];    /* TABLE_FULL, QUOTA. */
-    uint64_t foreign_packets;       /* Counted on the slow path. */
+    uint64_t refused[INSP_N_REMAINDERS]; /* TABLE_FULL, QUOTA. */
+    uint64_t foreign_packets;            /* Counted on the slow path. */
     uint64_t owner_moves;
-    uint64_t misplaced;             /* Entries that were not in their chain
-                                     * when they ended: 0, or a fault here. */
-    size_t bytes;                   /* Of memory. */
+    uint64_t misplaced; /* Entries that were not in their chain
+                         * when they ended: 0, or a fault here. */
+    size_t bytes;       /* Of memory. */
 };
 
 /* Any thread. */
@@ -353,9 +352,9 @@ void insp_table_get_stats(const struct insp_table *,
 
 /* A connection as it was for a moment. */
 struct insp_conn_copy {
-    struct insp_conn conn;          /* 'packets' and 'bytes' include what
-                                     * others than the owner counted. */
-    uint64_t packets[2];            /* By side, not reported yet. */
+    struct insp_conn conn; /* 'packets' and 'bytes' include what
+                            * others than the owner counted. */
+    uint64_t packets[2];   /* By side, not reported yet. */
     uint64_t bytes[2];
 };
 

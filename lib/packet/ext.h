@@ -48,7 +48,7 @@ insp_ext_is(uint8_t proto, uint8_t ip_version)
  * last extension header, or behind the fragment header of a later fragment;
  * '*size' is how far that was.  (A cursor by value: one that the common path
  * had to keep in memory, for the sake of this call, would slow it down.) */
-enum insp_packet_fact insp_ext_skip(struct insp_packet *,
-                                    struct insp_cursor c, size_t *size);
+enum insp_packet_fact insp_ext_skip(struct insp_packet *, struct insp_cursor c,
+                                    size_t *size);
 
 #endif /* packet/ext.h */

@@ -95,10 +95,10 @@ insp_udp_parse(struct insp_packet *p, struct insp_cursor *c, size_t left)
     insp_l4_ports(p, udp);
     size = insp_be16(udp + 4);
     if (INSP_UNLIKELY(!size && p->ip_version == 6)) {
-        size = left;                /* A jumbogram (RFC 2675). */
+        size = left; /* A jumbogram (RFC 2675). */
     }
     if (INSP_UNLIKELY(p->is_fragment)) {
-        size = INSP_MIN(size, left);    /* Of all fragments together. */
+        size = INSP_MIN(size, left); /* Of all fragments together. */
     }
     if (INSP_UNLIKELY(size < 8 || size > left)) {
         return INSP_PACKET_L4_MALFORMED;

@@ -29,7 +29,7 @@ insp_packet_parse(struct insp_packet *p, const void *frame, size_t size,
     enum insp_packet_fact fact;
     size_t left;
 
-    *p = (struct insp_packet) { .src = NULL };
+    *p = (struct insp_packet){ .src = NULL };
     fact = insp_eth_parse(p, &c);
     if (INSP_UNLIKELY(fact != INSP_PACKET_OK)) {
         return fact;

@@ -39,7 +39,7 @@ enum {
     INSP_PROTO_SCTP = 132,
 };
 
-enum insp_tcp_flag {            /* As on the wire. */
+enum insp_tcp_flag { /* As on the wire. */
     INSP_TCP_FIN = 0x01,
     INSP_TCP_SYN = 0x02,
     INSP_TCP_RST = 0x04,
@@ -54,38 +54,38 @@ enum insp_tcp_flag {            /* As on the wire. */
  * Offsets are from the start of the frame.  What the fact says was not
  * reached is zero (NULL for addresses). */
 struct insp_packet {
-    const uint8_t *src;         /* 4 or 16 bytes, by 'ip_version'. */
+    const uint8_t *src; /* 4 or 16 bytes, by 'ip_version'. */
     const uint8_t *dst;
-    uint16_t ethertype;         /* Behind the VLAN tags. */
-    uint16_t vlan[2];           /* VLAN ids, outer first; priority tags have
-                                 * none. */
+    uint16_t ethertype; /* Behind the VLAN tags. */
+    uint16_t vlan[2];   /* VLAN ids, outer first; priority tags have
+                         * none. */
     uint8_t n_vlans;
-    uint8_t ip_version;         /* 4, 6, or 0: not IP. */
-    uint8_t proto;              /* Behind IPv6 extension headers. */
-    uint8_t ttl;                /* IPv4 TTL or IPv6 hop limit. */
+    uint8_t ip_version; /* 4, 6, or 0: not IP. */
+    uint8_t proto;      /* Behind IPv6 extension headers. */
+    uint8_t ttl;        /* IPv4 TTL or IPv6 hop limit. */
 
-    bool is_fragment;           /* Of any kind, the first included. */
-    bool is_hidden;             /* It goes deeper than is looked, or its
-                                 * transport header is in a later fragment:
-                                 * to its receiver it may be anything. */
-    bool group;                 /* Destination MAC is broadcast or multicast. */
-    uint32_t frag_id;           /* IPv4 identification, IPv6 fragment id. */
+    bool is_fragment; /* Of any kind, the first included. */
+    bool is_hidden;   /* It goes deeper than is looked, or its
+                       * transport header is in a later fragment:
+                       * to its receiver it may be anything. */
+    bool group;       /* Destination MAC is broadcast or multicast. */
+    uint32_t frag_id; /* IPv4 identification, IPv6 fragment id. */
 
     uint16_t l3_ofs;
     uint16_t l4_ofs;
-    uint16_t payload_ofs;       /* Behind the transport header. */
-    uint32_t payload_size;      /* By the IP lengths, so padding is not in
-                                 * it; may exceed what was captured. */
+    uint16_t payload_ofs;  /* Behind the transport header. */
+    uint32_t payload_size; /* By the IP lengths, so padding is not in
+                            * it; may exceed what was captured. */
 
-    uint16_t src_port;          /* TCP, UDP, SCTP. */
+    uint16_t src_port; /* TCP, UDP, SCTP. */
     uint16_t dst_port;
     uint32_t tcp_seq;
     uint32_t tcp_ack;
     uint16_t tcp_window;
     uint8_t tcp_flags;
-    uint8_t icmp_type;          /* ICMP and ICMPv6. */
+    uint8_t icmp_type; /* ICMP and ICMPv6. */
     uint8_t icmp_code;
-    uint16_t icmp_id;           /* Of echo and the like; else 0. */
+    uint16_t icmp_id; /* Of echo and the like; else 0. */
 };
 
 /* True for the queries of ICMP and ICMPv6 and their replies, which carry an

@@ -4,8 +4,9 @@
  *
  * The packet that nearly all are: TCP without SYN, FIN or RST, or UDP, in IPv4
  * without options or IPv6 without extension headers, no fragment, whole as far
- * as its headers go, with at most one VLAN tag.  Of such a packet only what an established connection asks
- * for is read; any other goes through packet/packet.h.
+ * as its headers go, with at most one VLAN tag.  Of such a packet only what an
+ * established connection asks for is read; any other goes through
+ * packet/packet.h.
  *
  * Above:    flow/plain.c, engine/worker.c.
  * Below:    base/cursor.h, packet/eth.h.
@@ -28,12 +29,12 @@
 #include "packet/packet.h"
 
 struct insp_plain {
-    const uint8_t *addresses;   /* Source, then destination: 4 or 16 bytes. */
-    uint16_t src_port;          /* In host order, as all that follows. */
+    const uint8_t *addresses; /* Source, then destination: 4 or 16 bytes. */
+    uint16_t src_port;        /* In host order, as all that follows. */
     uint16_t dst_port;
-    uint32_t tcp_seq;           /* UDP: 0. */
+    uint32_t tcp_seq; /* UDP: 0. */
     uint32_t payload_size;
-    uint8_t tcp_flags;          /* UDP: 0. */
+    uint8_t tcp_flags; /* UDP: 0. */
     uint8_t proto;
 };
 
@@ -45,8 +46,8 @@ insp_plain_tcp(struct insp_plain *p, struct insp_cursor *c, size_t left)
     const uint8_t *tcp = insp_cursor_take(c, 20);
     size_t header_size;
 
-    if (INSP_UNLIKELY(!tcp || tcp[13] & (INSP_TCP_SYN | INSP_TCP_FIN |
-                                         INSP_TCP_RST))) {
+    if (INSP_UNLIKELY(
+            !tcp || tcp[13] & (INSP_TCP_SYN | INSP_TCP_FIN | INSP_TCP_RST))) {
         return false;
     }
     header_size = (size_t) (tcp[12] >> 4) * 4;
@@ -155,8 +156,8 @@ insp_plain_read(struct insp_plain *p, uint8_t ip_version, const void *frame,
         type = insp_be16(tag + 2);
         left -= 4;
     }
-    if (type != (ip_version == 4 ? INSP_ETHERTYPE_IPV4
-                                 : INSP_ETHERTYPE_IPV6)) {
+    if (type !=
+        (ip_version == 4 ? INSP_ETHERTYPE_IPV4 : INSP_ETHERTYPE_IPV6)) {
         return false;
     }
     rest = ip_version == 4 ? insp_plain_ip4(p, &c, left)
@@ -164,10 +165,9 @@ insp_plain_read(struct insp_plain *p, uint8_t ip_version, const void *frame,
     if (INSP_UNLIKELY(rest < 0)) {
         return false;
     }
-    return p->proto == INSP_PROTO_TCP ? insp_plain_tcp(p, &c, (size_t) rest)
-           : p->proto == INSP_PROTO_UDP
-               ? insp_plain_udp(p, &c, (size_t) rest)
-               : false;
+    return p->proto == INSP_PROTO_TCP   ? insp_plain_tcp(p, &c, (size_t) rest)
+           : p->proto == INSP_PROTO_UDP ? insp_plain_udp(p, &c, (size_t) rest)
+                                        : false;
 }
 
 #endif /* packet/plain.h */

@@ -26,12 +26,12 @@
 
 #include "packet/packet.h"
 
-#define INSP_REFUSE_MAX 128     /* Bytes that a frame takes at most. */
+#define INSP_REFUSE_MAX 128 /* Bytes that a frame takes at most. */
 
 enum insp_refuse_to {
     INSP_REFUSE_TO_SOURCE,
-    INSP_REFUSE_TO_DESTINATION,     /* TCP that has begun only: a SYN has not
-                                     * reached it. */
+    INSP_REFUSE_TO_DESTINATION, /* TCP that has begun only: a SYN has not
+                                 * reached it. */
 };
 
 /* Fills 'out' with the frame, without FCS, and returns its size.  The frame

@@ -53,7 +53,7 @@ enum insp_app_form {
 struct insp_app_element {
     uint8_t form;    /* enum insp_app_form. */
     uint16_t length; /* In IPFIX; INSP_FIELD_VAR: each value says
-                                 * its own. */
+                      * its own. */
 };
 
 /* NONE also for an element that says something else already: in the head of

@@ -27,7 +27,7 @@ struct insp_certificate {
     char not_before[24]; /* "2026-11-22T23:59:59" */
     char not_after[24];
     unsigned int n_names; /* Subject alternative names: DNS names and
-                                 * addresses. */
+                           * addresses. */
     char names[INSP_CERTIFICATE_NAMES_MAX][256];
     bool more_names; /* There were more, or longer ones. */
 };

@@ -28,11 +28,11 @@ rotate(uint32_t x, unsigned int n)
 
 /* Words from the sixteenth on are made of those before, in their places. */
 #define WORD(I)                                                               \
-    ((I) < 16 ? w[I]                                                          \
-              : (w[(I) % 16] =                                                \
-                     rotate(w[((I) + 13) % 16] ^ w[((I) + 8) % 16] ^          \
-                                w[((I) + 2) % 16] ^ w[(I) % 16],              \
-                            1)))
+    ((I) < 16                                                                 \
+         ? w[I]                                                               \
+         : (w[(I) % 16] = rotate(w[((I) + 13) % 16] ^ w[((I) + 8) % 16] ^     \
+                                     w[((I) + 2) % 16] ^ w[(I) % 16],         \
+                                 1)))
 
 /* The registers change their names instead of their places. */
 #define STEP(A, B, C, D, E, F, K, I)                                          \

@@ -52,7 +52,7 @@ enum insp_field_kind {
     INSP_KIND_WORD, /* Number; in JSON a word. */
     INSP_KIND_BOOL, /* IPFIX 1 and 2; JSON a word. */
     INSP_KIND_TIME, /* Nanoseconds since 1970; IPFIX in the form
-                                 * of NTP, JSON in that of ISO 8601. */
+                     * of NTP, JSON in that of ISO 8601. */
     INSP_KIND_IP4,  /* Last 4 of 16 bytes. */
     INSP_KIND_IP6,
     INSP_KIND_MAC,
@@ -63,7 +63,7 @@ enum insp_field_kind {
     INSP_KIND_PROTO,
     INSP_KIND_VLAN, /* In JSON an array. */
     INSP_KIND_ZONE, /* First number of a struct insp_zone; in JSON
-                                 * the whole of it as text. */
+                     * the whole of it as text. */
     INSP_KIND_STATE,
     INSP_KIND_TCP_HEX,
     INSP_KIND_HEX16,
@@ -160,7 +160,7 @@ extern const struct insp_json_place insp_json_places[INSP_N_OBJECTS];
 
 struct insp_field {
     const char *name;
-    const char *key;  /* "": not in JSON. */
+    const char *key;              /* "": not in JSON. */
     char json[INSP_JSON_KEY + 2]; /* The same as it is written: ,"key": */
     uint32_t pen;
     uint16_t id;     /* 0: not in IPFIX. */

@@ -196,8 +196,8 @@ make_certificate(struct insp_finisher *f, struct insp_put *put,
     uint8_t sha256[32];
     bool whole;
 
-    if (!der.size || !insp_digest(&f->digests, INSP_SHA256, der.at, der.size,
-                                  sha256)) {
+    if (!der.size ||
+        !insp_digest(&f->digests, INSP_SHA256, der.at, der.size, sha256)) {
         return true;
     }
     place = &f->certificates[sha256[0] % CERTIFICATES];

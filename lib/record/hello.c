@@ -296,7 +296,8 @@ static size_t
 room_for(const struct insp_hello *hello)
 {
     size_t n = (hello->ciphers.size + hello->extensions.size +
-                hello->signatures.size) / 2;
+                hello->signatures.size) /
+               2;
 
     return n * sizeof(uint16_t) + 5 * n + 2;
 }

@@ -32,7 +32,7 @@ struct insp_addresses {
     uint32_t *quads4;   /* From border to next: index of 'quads'. */
     size_t n_lines4;
     uint32_t *index4; /* By bucket of addresses: the line in which
-                                 * it begins; one more than there are. */
+                       * it begins; one more than there are. */
     uint32_t base4;   /* First address of bucket 0... */
     uint32_t n_buckets4;
     unsigned int shift4; /* ... and log2 of how many each has. */

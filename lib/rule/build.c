@@ -79,8 +79,8 @@ keep_rule(struct insp_policy *p, size_t rank, const struct insp_rule *rule)
     kept->direction = rule->direction;
     kept->action = rule->action;
     p->alerts[rank] = rule->log || rule->action == INSP_ACTION_ALERT;
-    p->refuses |= rule->action == INSP_ACTION_DROP ||
-                  rule->action == INSP_ACTION_RESET;
+    p->refuses |=
+        rule->action == INSP_ACTION_DROP || rule->action == INSP_ACTION_RESET;
     while (p->numbers[i]) {
         i = (i + 1) & p->numbers_mask;
     }

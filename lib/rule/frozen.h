@@ -48,7 +48,7 @@ struct insp_entry {
     uint16_t rank;
     uint8_t segment;
     uint8_t last; /* Bit of the last entry of that segment in
-                                 * the same word. */
+                   * the same word. */
 };
 
 struct insp_word {
@@ -88,7 +88,7 @@ struct insp_policy {
     uint8_t ways; /* Of matching: enum insp_way. */
     /* Dense vectors of entries... */
     uint64_t *any[2];      /* ... that no source (destination) term
-                                 * restricts but exceptions. */
+                            * restricts but exceptions. */
     uint64_t *any_service; /* ... without a service. */
     uint64_t *no_vm;       /* ... for packets between no VMs. */
     uint64_t *none;        /* Empty. */

@@ -340,8 +340,8 @@ name_apps(char first, char *text, size_t size)
         for (int app = INSP_APP_UNREAD; app < INSP_N_APPS; app++) {
             const char *word = insp_app_word(app);
 
-            if (n < APPS_SHOWN && (word[0] == first) == !pass
-                && insp_app_is_spoken((enum insp_app) app)) {
+            if (n < APPS_SHOWN && (word[0] == first) == !pass &&
+                insp_app_is_spoken((enum insp_app) app)) {
                 at += (size_t) snprintf(text + at, size - at, "%s, ", word);
                 n++;
             }

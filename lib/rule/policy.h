@@ -37,11 +37,11 @@
 #include "packet/packet.h"
 #include "rule/rule.h"
 
-#define INSP_POLICY_MAX         16384   /* Rules of one inspector. */
+#define INSP_POLICY_MAX 16384 /* Rules of one inspector. */
 
 /* A version fits this many bits, and is never 0. */
-#define INSP_VERSION_BITS       26
-#define INSP_VERSION_MAX        ((1u << INSP_VERSION_BITS) - 1)
+#define INSP_VERSION_BITS 26
+#define INSP_VERSION_MAX  ((1u << INSP_VERSION_BITS) - 1)
 
 enum insp_verdict_kind {
     INSP_VERDICT_ALLOW,
@@ -66,63 +66,62 @@ bool insp_policy_reads_apps(const struct insp_policy *);
 /* Whether any rule drops or resets. */
 bool insp_policy_refuses(const struct insp_policy *);
 struct insp_policy *insp_policy_ref(struct insp_policy *);
-void insp_policy_unref(struct insp_policy *);           /* NULL is fine. */
+void insp_policy_unref(struct insp_policy *); /* NULL is fine. */
 
 /* What the policy's rules say of each port; keeps a reference to it. */
 int insp_binding_create(struct insp_policy *, const struct insp_port *,
                         size_t n_ports, struct insp_binding **) INSP_MUST_USE;
 struct insp_binding *insp_binding_ref(struct insp_binding *);
-void insp_binding_unref(struct insp_binding *);         /* NULL is fine. */
+void insp_binding_unref(struct insp_binding *); /* NULL is fine. */
 struct insp_policy *insp_binding_policy(const struct insp_binding *);
 
 /* What rules look at.  Everything in host order but addresses. */
 enum insp_subject_kind {
     INSP_SUBJECT_IP,
     INSP_SUBJECT_ARP,
-    INSP_SUBJECT_ND,            /* IPv6 neighbour discovery. */
-    INSP_SUBJECT_OTHER,         /* No rule matches it. */
+    INSP_SUBJECT_ND,    /* IPv6 neighbour discovery. */
+    INSP_SUBJECT_OTHER, /* No rule matches it. */
 };
 
 struct insp_subject_end {
-    uint8_t addr[16];           /* IPv4 as ::ffff:a.b.c.d; of an ARP all
-                                 * zeros, which only any and !... match. */
+    uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d; of an ARP all
+                       * zeros, which only any and !... match. */
     uint8_t mac[6];
-    uint16_t l4_port;           /* ICMP: the type; of the source that of
-                                 * what goes the other way. */
-    uint32_t port_id;           /* 0: unknown, no VM. */
+    uint16_t l4_port; /* ICMP: the type; of the source that of
+                       * what goes the other way. */
+    uint32_t port_id; /* 0: unknown, no VM. */
 };
 
 struct insp_subject {
     struct insp_subject_end source;
     struct insp_subject_end destination;
-    uint8_t kind;               /* enum insp_subject_kind. */
+    uint8_t kind; /* enum insp_subject_kind. */
     uint8_t proto;
-    uint8_t app;                /* enum insp_app: what the connection speaks;
-                                 * INSP_APP_NONE: not known yet. */
-    const char *name;           /* Of the server, as insp_reading_set_name()
-                                 * leaves it; NULL or "": not known.  Borrowed
-                                 * while it is judged. */
+    uint8_t app;      /* enum insp_app: what the connection speaks;
+                       * INSP_APP_NONE: not known yet. */
+    const char *name; /* Of the server, as insp_reading_set_name()
+                       * leaves it; NULL or "": not known.  Borrowed
+                       * while it is judged. */
 };
 
 /* Of a parsed packet; 'frame' is what it was parsed from.  Nothing is known of
  * its connection: 'app' and 'name' are for the caller to fill in. */
 void insp_subject_init(struct insp_subject *, const struct insp_packet *,
-                       const void *frame, uint32_t in_port,
-                       uint32_t out_port);
+                       const void *frame, uint32_t in_port, uint32_t out_port);
 /* Of the packet that would answer it. */
 void insp_subject_reverse(const struct insp_subject *, struct insp_subject *);
 
 struct insp_judgement {
-    uint8_t verdict;            /* ALLOW, DROP or RESET. */
-    uint8_t slots;              /* ALLOW: to the functions of these slots
-                                 * first, ascending; bit 0 is slot 4. */
-    uint8_t as_to_vm;           /* Of these the ones that a to-vm rule alone
-                                 * names; the others are entered from-vm. */
-    uint32_t rule;              /* Number of the rule that decided: that
-                                 * drops or resets, else the one of the first
-                                 * slot in 'slots', else an allow of slot 2,
-                                 * else 0: no rule. */
-    uint32_t alert;             /* First rule met that alerts or logs. */
+    uint8_t verdict;  /* ALLOW, DROP or RESET. */
+    uint8_t slots;    /* ALLOW: to the functions of these slots
+                       * first, ascending; bit 0 is slot 4. */
+    uint8_t as_to_vm; /* Of these the ones that a to-vm rule alone
+                       * names; the others are entered from-vm. */
+    uint32_t rule;    /* Number of the rule that decided: that
+                       * drops or resets, else the one of the first
+                       * slot in 'slots', else an allow of slot 2,
+                       * else 0: no rule. */
+    uint32_t alert;   /* First rule met that alerts or logs. */
 };
 
 /* Worker: judges in the slots of 'slots' (bit n is slot n). */
@@ -161,8 +160,8 @@ size_t insp_policy_n_rules(const struct insp_policy *);
 const struct insp_policy_rule *insp_policy_rule(const struct insp_policy *,
                                                 size_t i);
 /* By number; NULL: not in this policy.  For other threads than workers. */
-const struct insp_policy_rule *
-insp_policy_find(const struct insp_policy *, uint32_t number, size_t *i);
+const struct insp_policy_rule *insp_policy_find(const struct insp_policy *,
+                                                uint32_t number, size_t *i);
 
 /* Counters of rule 'i'.  Judged: directions of connections, and packets that
  * were judged without one, which it decided, counted by judge.  Dropped:

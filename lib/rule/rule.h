@@ -43,13 +43,13 @@
 #define INSP_SLOT_REPUTATION    1
 #define INSP_SLOT_FIREWALL      2
 #define INSP_SLOT_SIGNATURES    3
-#define INSP_FIRST_SERVICE_SLOT 4   /* 4 to 11 take service functions. */
+#define INSP_FIRST_SERVICE_SLOT 4 /* 4 to 11 take service functions. */
 #define INSP_N_SERVICE_SLOTS    (INSP_N_SLOTS - INSP_FIRST_SERVICE_SLOT)
 
 /* A rule's number is its name where there is no room for a name: unique
  * while the row exists, and not soon used again. */
-#define INSP_RULE_NUMBER_BITS   20
-#define INSP_RULE_NUMBER_MAX    ((1u << INSP_RULE_NUMBER_BITS) - 1)
+#define INSP_RULE_NUMBER_BITS 20
+#define INSP_RULE_NUMBER_MAX  ((1u << INSP_RULE_NUMBER_BITS) - 1)
 
 enum insp_direction {
     INSP_DIRECTION_BOTH,
@@ -67,62 +67,62 @@ enum insp_action {
 
 enum insp_term_kind {
     INSP_TERM_ANY,
-    INSP_TERM_PREFIX,           /* addr, prefix_length. */
-    INSP_TERM_MAC,              /* mac. */
-    INSP_TERM_IFACE,            /* text: external_ids:iface-id. */
-    INSP_TERM_VM,               /* text: vm-uuid or vm-id. */
-    INSP_TERM_PORT,             /* text: Interface.name. */
-    INSP_TERM_SET,              /* text: Inspect_Address_Set.name. */
-    INSP_TERM_ID,               /* text: "KEY=VALUE" of external_ids. */
+    INSP_TERM_PREFIX, /* addr, prefix_length. */
+    INSP_TERM_MAC,    /* mac. */
+    INSP_TERM_IFACE,  /* text: external_ids:iface-id. */
+    INSP_TERM_VM,     /* text: vm-uuid or vm-id. */
+    INSP_TERM_PORT,   /* text: Interface.name. */
+    INSP_TERM_SET,    /* text: Inspect_Address_Set.name. */
+    INSP_TERM_ID,     /* text: "KEY=VALUE" of external_ids. */
 };
 
 struct insp_term {
-    uint8_t kind;               /* enum insp_term_kind. */
+    uint8_t kind; /* enum insp_term_kind. */
     bool negated;
-    uint8_t prefix_length;      /* Of 128: 96 more for IPv4. */
+    uint8_t prefix_length; /* Of 128: 96 more for IPv4. */
     uint8_t mac[6];
-    uint8_t addr[16];           /* IPv4 as ::ffff:a.b.c.d; host bits zero. */
-    char *text;                 /* Owned; NULL for other kinds. */
+    uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d; host bits zero. */
+    char *text;       /* Owned; NULL for other kinds. */
 };
 
 enum insp_service_kind {
-    INSP_SERVICE_ANY,           /* Any IP. */
-    INSP_SERVICE_PORTS,         /* TCP, UDP, SCTP: proto, first to last. */
-    INSP_SERVICE_ICMP,          /* ICMP or ICMPv6 by proto: types first to
-                                 * last (0 to 255: all).  Neighbour discovery
-                                 * is not in it. */
-    INSP_SERVICE_PROTO,         /* Any packet of 'proto' (but ND). */
+    INSP_SERVICE_ANY,   /* Any IP. */
+    INSP_SERVICE_PORTS, /* TCP, UDP, SCTP: proto, first to last. */
+    INSP_SERVICE_ICMP,  /* ICMP or ICMPv6 by proto: types first to
+                         * last (0 to 255: all).  Neighbour discovery
+                         * is not in it. */
+    INSP_SERVICE_PROTO, /* Any packet of 'proto' (but ND). */
     INSP_SERVICE_ARP,
-    INSP_SERVICE_ND,            /* ICMPv6 types 133 to 137, RFC 4861. */
-    INSP_SERVICE_APP,           /* app: protocol that a reader found. */
-    INSP_SERVICE_SNI,           /* text: server name in lower case, without a
-                                 * final dot.  With "*." in front all names
-                                 * below it, and not itself. */
+    INSP_SERVICE_ND,  /* ICMPv6 types 133 to 137, RFC 4861. */
+    INSP_SERVICE_APP, /* app: protocol that a reader found. */
+    INSP_SERVICE_SNI, /* text: server name in lower case, without a
+                       * final dot.  With "*." in front all names
+                       * below it, and not itself. */
 };
 
 /* What may stand behind a "*." at most. */
 #define INSP_SNI_LABELS 16
 
 struct insp_service {
-    uint8_t kind;               /* enum insp_service_kind. */
+    uint8_t kind; /* enum insp_service_kind. */
     uint8_t proto;
-    uint8_t app;                /* enum insp_app (app/app.h). */
-    uint16_t first;             /* Ports, or ICMP types. */
+    uint8_t app;    /* enum insp_app (app/app.h). */
+    uint16_t first; /* Ports, or ICMP types. */
     uint16_t last;
-    char *text;                 /* Owned; NULL for other kinds. */
+    char *text; /* Owned; NULL for other kinds. */
 };
 
 struct insp_rule {
     char name[INSP_NAME_SIZE];
-    uint32_t number;            /* 1 to INSP_RULE_NUMBER_MAX. */
-    int32_t priority;           /* The higher one first... */
-    uint8_t slot;               /* ... within a slot; ties by name. */
-    uint8_t direction;          /* enum insp_direction. */
-    uint8_t action;             /* enum insp_action. */
-    bool symmetric;             /* The reverse packets, too: source and
-                                 * destination, from-vm and to-vm exchanged,
-                                 * service by the source port. */
-    bool log;                   /* Leaves an alert record as well. */
+    uint32_t number;   /* 1 to INSP_RULE_NUMBER_MAX. */
+    int32_t priority;  /* The higher one first... */
+    uint8_t slot;      /* ... within a slot; ties by name. */
+    uint8_t direction; /* enum insp_direction. */
+    uint8_t action;    /* enum insp_action. */
+    bool symmetric;    /* The reverse packets, too: source and
+                        * destination, from-vm and to-vm exchanged,
+                        * service by the source port. */
+    bool log;          /* Leaves an alert record as well. */
     struct insp_term *sources;
     size_t n_sources;
     struct insp_term *destinations;
@@ -133,7 +133,7 @@ struct insp_rule {
 
 /* Inspect_Address_Set: prefixes and single addresses. */
 struct insp_address {
-    uint8_t addr[16];           /* As in struct insp_term. */
+    uint8_t addr[16]; /* As in struct insp_term. */
     uint8_t prefix_length;
 };
 
@@ -148,16 +148,16 @@ struct insp_address_set {
 bool insp_term_parse(const char *text, const char *column, struct insp_term *,
                      struct insp_faults *) INSP_MUST_USE;
 bool insp_service_parse(const char *text, const char *column,
-                        struct insp_service *, struct insp_faults *)
-    INSP_MUST_USE;
+                        struct insp_service *,
+                        struct insp_faults *) INSP_MUST_USE;
 bool insp_address_parse(const char *text, const char *column,
-                        struct insp_address *, struct insp_faults *)
-    INSP_MUST_USE;
+                        struct insp_address *,
+                        struct insp_faults *) INSP_MUST_USE;
 
 /* Whether the slot takes the action (the table in Documentation/rules.md);
  * adds a fault that says which slots do. */
-bool insp_rule_check(const struct insp_rule *, struct insp_faults *)
-    INSP_MUST_USE;
+bool insp_rule_check(const struct insp_rule *,
+                     struct insp_faults *) INSP_MUST_USE;
 
 /* Text that parses to the same, as much as fits; returns what snprintf()
  * would. */
@@ -169,12 +169,12 @@ const char *insp_action_word(enum insp_action);
 
 /* A copy that shares nothing; false when memory is out, and then 'to' is
  * empty. */
-bool insp_rule_clone(struct insp_rule *to, const struct insp_rule *from)
-    INSP_MUST_USE;
+bool insp_rule_clone(struct insp_rule *to,
+                     const struct insp_rule *from) INSP_MUST_USE;
 
 void insp_term_uninit(struct insp_term *);
 void insp_service_uninit(struct insp_service *);
-void insp_rule_uninit(struct insp_rule *);          /* Frees its terms. */
+void insp_rule_uninit(struct insp_rule *); /* Frees its terms. */
 void insp_address_set_uninit(struct insp_address_set *);
 
 #endif /* rule/rule.h */

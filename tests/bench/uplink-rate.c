@@ -6,13 +6,14 @@
  *
  * An exporter alone: what the exporter thread of a switch does, with records
  * made here instead of by a control thread.  The ring is filled, the drain has
- * a turn, until RECORDS records of connections have been acknowledged, or, when
- * the collector acknowledges none, sent.  So many are on the way at once as the
- * queue takes without dropping any.
+ * a turn, until RECORDS records of connections have been acknowledged, or,
+ * when the collector acknowledges none, sent.  So many are on the way at once
+ * as the queue takes without dropping any.
  *
- * Prints one line: records, seconds from the first to the last acknowledgement,
- * nanoseconds of processor that turns took, nanoseconds that making the records
- * took (which in a switch is the control thread's), bytes on the wire, dropped.
+ * Prints one line: records, seconds from the first to the last
+ * acknowledgement, nanoseconds of processor that turns took, nanoseconds that
+ * making the records took (which in a switch is the control thread's), bytes
+ * on the wire, dropped.
  */
 
 #include <inttypes.h>

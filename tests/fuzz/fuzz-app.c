@@ -28,9 +28,9 @@ check_values(const uint8_t *values, size_t size, uint8_t app)
         FUZZ_PROMISE(info->app == app);
         FUZZ_PROMISE(info->kind != INSP_VALUE_BOOL || v.number <= 1);
         FUZZ_PROMISE(info->kind != INSP_VALUE_MAC || v.size == 6);
-        FUZZ_PROMISE((info->kind != INSP_VALUE_IP &&
-                      info->kind != INSP_VALUE_IPS) ||
-                     v.size == 4 || v.size == 16);
+        FUZZ_PROMISE(
+            (info->kind != INSP_VALUE_IP && info->kind != INSP_VALUE_IPS) ||
+            v.size == 4 || v.size == 16);
     }
     FUZZ_PROMISE(at == values + size);
 }

@@ -33,7 +33,8 @@ check_run(const struct insp_frame_run *run)
 }
 
 static void
-check_frame(const struct insp_uplink_frame *f, const uint8_t *data, size_t size)
+check_frame(const struct insp_uplink_frame *f, const uint8_t *data,
+            size_t size)
 {
     uint8_t *room = malloc(size);
     struct insp_put put = insp_put(room, size);

@@ -12,15 +12,15 @@
 
 #include "base/cursor.h"
 #include "flow/key.h"
-#include "packet/plain.h"
 #include "fuzz.h"
+#include "packet/plain.h"
 
 /* 'n' bytes at 'at', which may be NULL, lie inside the frame. */
 static bool
 inside(const uint8_t *frame, size_t size, const uint8_t *at, size_t n)
 {
-    return !at || (at >= frame && n <= size &&
-                   (size_t) (at - frame) <= size - n);
+    return !at ||
+           (at >= frame && n <= size && (size_t) (at - frame) <= size - n);
 }
 
 static void
@@ -44,8 +44,7 @@ check_transport(const struct insp_packet *p, enum insp_packet_fact fact,
                 size_t size, size_t wire_size)
 {
     bool has_ports = p->proto == INSP_PROTO_TCP ||
-                     p->proto == INSP_PROTO_UDP ||
-                     p->proto == INSP_PROTO_SCTP;
+                     p->proto == INSP_PROTO_UDP || p->proto == INSP_PROTO_SCTP;
 
     FUZZ_PROMISE(p->l4_ofs <= size && p->payload_ofs <= size);
     if (fact == INSP_PACKET_OK || fact == INSP_PACKET_FRAGMENT) {
@@ -55,9 +54,9 @@ check_transport(const struct insp_packet *p, enum insp_packet_fact fact,
         FUZZ_PROMISE(!p->payload_ofs && !p->payload_size);
     }
     FUZZ_PROMISE(has_ports || (!p->src_port && !p->dst_port));
-    FUZZ_PROMISE(p->proto == INSP_PROTO_TCP ||
-                 (!p->tcp_seq && !p->tcp_ack && !p->tcp_window &&
-                  !p->tcp_flags));
+    FUZZ_PROMISE(
+        p->proto == INSP_PROTO_TCP ||
+        (!p->tcp_seq && !p->tcp_ack && !p->tcp_window && !p->tcp_flags));
 }
 
 /* Both directions have one key, and they are the two sides of it. */
@@ -80,9 +79,9 @@ check_key(const struct insp_packet *p)
     reply_side = insp_key_from_packet(&reply_key, &reply, &zone);
     FUZZ_PROMISE(insp_key_equal(&key, &reply_key));
     FUZZ_PROMISE(side < 2 && reply_side < 2);
-    FUZZ_PROMISE(side != reply_side ||
-                 (!memcmp(key.addr[0], key.addr[1], 16) &&
-                  key.port[0] == key.port[1]));
+    FUZZ_PROMISE(
+        side != reply_side ||
+        (!memcmp(key.addr[0], key.addr[1], 16) && key.port[0] == key.port[1]));
 }
 
 static void
@@ -96,18 +95,16 @@ check_plain(const struct insp_packet *p, enum insp_packet_fact fact,
         return;
     }
     FUZZ_PROMISE(fact == INSP_PACKET_OK && !p->is_fragment);
-    FUZZ_PROMISE(p->ip_version == ip_version &&
-                 p->proto == plain.proto);
+    FUZZ_PROMISE(p->ip_version == ip_version && p->proto == plain.proto);
     FUZZ_PROMISE(p->src == plain.addresses &&
-                 p->dst ==
-                     plain.addresses + (ip_version == 4 ? 4 : 16));
+                 p->dst == plain.addresses + (ip_version == 4 ? 4 : 16));
     FUZZ_PROMISE(p->src_port == plain.src_port &&
                  p->dst_port == plain.dst_port);
     FUZZ_PROMISE(p->payload_size == plain.payload_size);
     FUZZ_PROMISE(p->tcp_seq == plain.tcp_seq &&
                  p->tcp_flags == plain.tcp_flags);
-    FUZZ_PROMISE(!(plain.tcp_flags &
-                   (INSP_TCP_SYN | INSP_TCP_FIN | INSP_TCP_RST)));
+    FUZZ_PROMISE(
+        !(plain.tcp_flags & (INSP_TCP_SYN | INSP_TCP_FIN | INSP_TCP_RST)));
 }
 
 static enum insp_packet_fact
@@ -116,7 +113,7 @@ parse(const uint8_t *frame, size_t size, size_t wire_size)
     struct insp_packet p;
     enum insp_packet_fact fact;
 
-    memset(&p, 0xa5, sizeof p);     /* Nothing of it may shine through. */
+    memset(&p, 0xa5, sizeof p); /* Nothing of it may shine through. */
     fact = insp_packet_parse(&p, frame, size, wire_size);
     FUZZ_PROMISE((unsigned int) fact < INSP_N_PACKET_FACTS);
     FUZZ_PROMISE(insp_packet_fact_word(fact)[0] != '?');

@@ -177,8 +177,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct insp_spool_io io = { pwrite, sync_nothing };
-    const struct insp_host host = { NULL, say_nothing, tell_time, tell_time,
-                                    give_random, NULL };
+    const struct insp_host host = { NULL,      say_nothing, tell_time,
+                                    tell_time, give_random, NULL };
     /* In memory where there is such a place: it is ten times as fast. */
     char top[] = "/dev/shm/fuzz-spool-XXXXXX", folder[64], path[128];
     const struct insp_spool_config config = { .dir = top,

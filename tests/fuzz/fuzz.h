@@ -21,13 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FUZZ_PROMISE(CONDITION)                                             \
-    do {                                                                    \
-        if (!(CONDITION)) {                                                 \
-            fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__,        \
-                    __LINE__, #CONDITION);                                  \
-            abort();                                                        \
-        }                                                                   \
+#define FUZZ_PROMISE(CONDITION)                                               \
+    do {                                                                      \
+        if (!(CONDITION)) {                                                   \
+            fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__,          \
+                    __LINE__, #CONDITION);                                    \
+            abort();                                                          \
+        }                                                                     \
     } while (0)
 
 /* The target: called with one input after another, returns 0. */

@@ -59,8 +59,8 @@ replay_folder(const char *name)
         char path[PATH_MAX];
 
         if (entry->d_name[0] != '.') {
-            int length = snprintf(path, sizeof path, "%s/%s", name,
-                                  entry->d_name);
+            int length =
+                snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
             int more = length < (int) sizeof path ? replay_file(path) : -1;
 
             n = more < 0 ? -1 : n + more;

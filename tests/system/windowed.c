@@ -71,7 +71,7 @@ struct options {
     bool may_lose;
     bool may_overtake;
     bool alike; /* As little as possible tells packets of a
-                                 * connection apart. */
+                 * connection apart. */
     bool runs;
     const char *until; /* Ends when this file is there. */
     const char *traces[MAX_TRACES];

@@ -93,7 +93,7 @@ frame_ip4_full(struct frame *f, uint8_t proto, size_t size,
     insp_put_be16(&f->put, 0);
     frame_bytes(f, "\12\0\0\1\12\0\0\2", 8);
     for (size_t i = 0; i < options_size; i++) {
-        insp_put_u8(&f->put, 1);        /* "No operation". */
+        insp_put_u8(&f->put, 1); /* "No operation". */
     }
 }
 

@@ -34,7 +34,7 @@
 #include "base/cursor.h"
 
 enum {
-    PCAP_ETHERNET = 1,          /* Link type. */
+    PCAP_ETHERNET = 1, /* Link type. */
     PCAP_MAX_INTERFACES = 16,
 
     PCAPNG_SECTION = 0x0a0d0d0a,
@@ -47,7 +47,7 @@ struct pcap {
     uint8_t *file;
     struct insp_cursor c;
     bool is_ng;
-    bool swapped;               /* Little-endian. */
+    bool swapped; /* Little-endian. */
     uint32_t link[PCAP_MAX_INTERFACES];
     uint32_t n_links;
 };
@@ -100,7 +100,7 @@ pcap_open(struct pcap *p, const char *name)
     FILE *file = fopen(name, "rb");
     long size = -1;
 
-    *p = (struct pcap) { .file = NULL };
+    *p = (struct pcap){ .file = NULL };
     if (!file) {
         return false;
     }
@@ -167,8 +167,7 @@ pcap_block(struct pcap *p, uint32_t type, struct insp_cursor *body,
         return false;
     }
     frame->bytes = insp_cursor_take(body, frame->size);
-    return frame->bytes && link < p->n_links &&
-           p->link[link] == PCAP_ETHERNET;
+    return frame->bytes && link < p->n_links && p->link[link] == PCAP_ETHERNET;
 }
 
 static inline bool
@@ -179,7 +178,7 @@ pcap_ng_next(struct pcap *p, struct pcap_frame *frame)
         uint32_t type = insp_cursor_be32(&peek), size;
         struct insp_cursor body;
 
-        if (type == PCAPNG_SECTION) {   /* Tells its own byte order. */
+        if (type == PCAPNG_SECTION) { /* Tells its own byte order. */
             insp_cursor_skip(&peek, 4);
             p->swapped = insp_cursor_be32(&peek) == 0x4d3c2b1a;
             p->n_links = 0;

@@ -67,18 +67,30 @@ now_ns(void)
 }
 
 static const struct insp_port test_ports[] = {
-    { .id = VM1, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 1 },
-      .name = "vm1", .bridge = "br0", .vm_id = "one" },
-    { .id = VM2, .role = INSP_PORT_VM, .mac = { 2, 0, 0, 0, 0, 2 },
-      .name = "vm2", .bridge = "br0", .vm_id = "two" },
+    { .id = VM1,
+      .role = INSP_PORT_VM,
+      .mac = { 2, 0, 0, 0, 0, 1 },
+      .name = "vm1",
+      .bridge = "br0",
+      .vm_id = "one" },
+    { .id = VM2,
+      .role = INSP_PORT_VM,
+      .mac = { 2, 0, 0, 0, 0, 2 },
+      .name = "vm2",
+      .bridge = "br0",
+      .vm_id = "two" },
 };
 
 static inline struct insp_inspector_config
 make_inspector(void)
 {
-    return (struct insp_inspector_config) {
-        .name = "main", .id = 1, .enabled = true, .mode = INSP_MODE_INLINE,
-        .flow_limit = 4096, .active_timeout_ms = 60000,
+    return (struct insp_inspector_config){
+        .name = "main",
+        .id = 1,
+        .enabled = true,
+        .mode = INSP_MODE_INLINE,
+        .flow_limit = 4096,
+        .active_timeout_ms = 60000,
         .idle_timeout_ms = 30000,
     };
 }
@@ -86,17 +98,22 @@ make_inspector(void)
 static inline struct insp_engine_config
 make_config(const struct insp_inspector_config *inspector)
 {
-    return (struct insp_engine_config) {
-        .sensor = "test", .inspectors = inspector, .n_inspectors = 1,
-        .ports = test_ports, .n_ports = 2,
+    return (struct insp_engine_config){
+        .sensor = "test",
+        .inspectors = inspector,
+        .n_inspectors = 1,
+        .ports = test_ports,
+        .n_ports = 2,
     };
 }
 
 static inline struct insp_context
 pair_context(uint32_t in, uint32_t out)
 {
-    return (struct insp_context) {
-        .inspector = 1, .flags = INSP_CONTEXT_AUTO, .in_port = in,
+    return (struct insp_context){
+        .inspector = 1,
+        .flags = INSP_CONTEXT_AUTO,
+        .in_port = in,
         .out_port = out,
         .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
     };
@@ -106,9 +123,14 @@ static inline struct spec
 tcp(bool reply, uint8_t flags, uint16_t service)
 {
     struct spec s = {
-        .src_mac = { 2, 0, 0, 0, 0, 1 }, .dst_mac = { 2, 0, 0, 0, 0, 2 },
-        .src = 0x0a000001, .dst = 0x0a000002, .proto = INSP_PROTO_TCP,
-        .src_port = 40000, .dst_port = service, .tcp_flags = flags,
+        .src_mac = { 2, 0, 0, 0, 0, 1 },
+        .dst_mac = { 2, 0, 0, 0, 0, 2 },
+        .src = 0x0a000001,
+        .dst = 0x0a000002,
+        .proto = INSP_PROTO_TCP,
+        .src_port = 40000,
+        .dst_port = service,
+        .tcp_flags = flags,
     };
 
     if (reply) {
@@ -132,8 +154,8 @@ run_one_at(struct insp_engine *engine, const struct insp_context *ctx,
     struct made frame;
 
     spec_make(&frame, spec);
-    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
-                               (uint32_t) frame.size, NULL };
+    in = (struct insp_frame){ frame.bytes, (uint32_t) frame.size,
+                              (uint32_t) frame.size, NULL };
     insp_worker_run(engine, 0, ctx, &in, 1, now, &verdict);
     return verdict;
 }
@@ -185,9 +207,8 @@ rig_rule(struct rig_rules *r, const char *name, uint8_t slot,
     rule->services = calloc(8, sizeof *rule->services);
     snprintf(text, sizeof text, "%s", source);
     for (at = text; (word = strtok_r(at, " ", &at));) {
-        CU_ASSERT(insp_term_parse(word, "source",
-                                  &rule->sources[rule->n_sources++],
-                                  &r->faults));
+        CU_ASSERT(insp_term_parse(
+            word, "source", &rule->sources[rule->n_sources++], &r->faults));
     }
     snprintf(text, sizeof text, "%s", destination);
     for (at = text; (word = strtok_r(at, " ", &at));) {
@@ -197,9 +218,8 @@ rig_rule(struct rig_rules *r, const char *name, uint8_t slot,
     }
     snprintf(text, sizeof text, "%s", service);
     for (at = text; (word = strtok_r(at, " ", &at));) {
-        CU_ASSERT(insp_service_parse(word, "service",
-                                     &rule->services[rule->n_services++],
-                                     &r->faults));
+        CU_ASSERT(insp_service_parse(
+            word, "service", &rule->services[rule->n_services++], &r->faults));
     }
     UNIT_STR_EQ(r->faults.text, "");
     CU_ASSERT(insp_rule_check(rule, &r->faults));
@@ -215,10 +235,9 @@ rig_freeze(struct rig_rules *r, uint32_t version,
 
     insp_binding_unref(inspector->binding);
     inspector->binding = NULL;
-    if (insp_policy_create(r->rules, r->n, NULL, 0, version, &policy)
-        || insp_binding_create(policy, test_ports,
-                               INSP_ARRAY_SIZE(test_ports),
-                               &inspector->binding)) {
+    if (insp_policy_create(r->rules, r->n, NULL, 0, version, &policy) ||
+        insp_binding_create(policy, test_ports, INSP_ARRAY_SIZE(test_ports),
+                            &inspector->binding)) {
         CU_FAIL_FATAL("freeze");
     }
     insp_policy_unref(policy);

@@ -26,14 +26,14 @@ struct made {
 /* What varies; everything else is filled in. */
 struct spec {
     uint8_t src_mac[6], dst_mac[6];
-    bool is_ip6;                        /* fd00::a.b.c.d; no fragments. */
-    uint32_t src, dst;                  /* IPv4, host order. */
+    bool is_ip6;       /* fd00::a.b.c.d; no fragments. */
+    uint32_t src, dst; /* IPv4, host order. */
     uint8_t proto;
-    uint16_t src_port, dst_port;        /* ICMP: src_port is the id. */
+    uint16_t src_port, dst_port; /* ICMP: src_port is the id. */
     uint8_t tcp_flags;
     uint32_t tcp_seq;
     uint16_t ip_id;
-    uint16_t frag;                      /* Flags and offset field. */
+    uint16_t frag; /* Flags and offset field. */
     uint16_t payload_size;
 };
 

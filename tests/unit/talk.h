@@ -40,12 +40,12 @@ struct talk {
     struct insp_dialogs *dialogs;
     struct insp_conn *conn;
     uint32_t seq[2];
-    size_t segment;             /* 0: as it is said. */
+    size_t segment; /* 0: as it is said. */
     uint64_t now_ns;
     size_t size;
     char text[65536];
-    char name[INSP_APP_NAME_MAX + 1];   /* After talk_end(). */
-    enum insp_app app;                  /* The same. */
+    char name[INSP_APP_NAME_MAX + 1]; /* After talk_end(). */
+    enum insp_app app;                /* The same. */
 };
 
 static inline void
@@ -65,12 +65,12 @@ talk_begin(struct talk *t, uint8_t proto, uint16_t from, uint16_t to)
     t->conn->key.port[1] = to;
     t->conn->life = 1;
     t->seq[0] = 1000;
-    t->seq[1] = UINT32_MAX - 5;         /* Wraps. */
+    t->seq[1] = UINT32_MAX - 5; /* Wraps. */
     t->now_ns = 1000000000;
 }
 
-static inline INSP_PRINTF(2, 3) void
-talk_put(struct talk *t, const char *format, ...)
+static inline INSP_PRINTF(2, 3) void talk_put(struct talk *t,
+                                              const char *format, ...)
 {
     va_list args;
     int n;
@@ -144,9 +144,8 @@ static inline void
 talk_flags(struct talk *t, unsigned int side, const void *bytes, size_t size,
            uint8_t flags)
 {
-    size_t step = t->segment && t->conn->key.proto == INSP_PROTO_TCP
-                      ? t->segment
-                      : size;
+    size_t step =
+        t->segment && t->conn->key.proto == INSP_PROTO_TCP ? t->segment : size;
 
     t->now_ns += 1000000;
     for (size_t at = 0; at < size || (!size && flags); at += step) {

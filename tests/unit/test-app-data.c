@@ -10,11 +10,11 @@
 #define NEVER SIZE_MAX
 
 static struct {
-    size_t n_said;              /* Bytes, of both sides. */
-    size_t ends_at;             /* Nothing is said from there on. */
+    size_t n_said;  /* Bytes, of both sides. */
+    size_t ends_at; /* Nothing is said from there on. */
     size_t changed_at;
     uint8_t changed_to;
-    bool swapped;               /* The server is who began. */
+    bool swapped; /* The server is who began. */
 } plan;
 
 static void
@@ -116,8 +116,8 @@ torture(dialog *d, uint8_t proto)
 /* MySQL. */
 
 static void
-say_mysql(struct talk *t, unsigned int side, uint8_t number,
-          const void *bytes, size_t size)
+say_mysql(struct talk *t, unsigned int side, uint8_t number, const void *bytes,
+          size_t size)
 {
     uint8_t head[4] = { (uint8_t) size, (uint8_t) (size >> 8),
                         (uint8_t) (size >> 16), number };
@@ -129,24 +129,43 @@ say_mysql(struct talk *t, unsigned int side, uint8_t number,
     say_mysql(T, SIDE, NUMBER, TEXT, sizeof(TEXT) - 1)
 
 #define MYSQL_GREETING(CAPS)                                                  \
-    "\x0a" "8.0.36\0" "\x2a\0\0\0" "abcdefgh\0" "\xff\xff" "\xff\x02\0" CAPS  \
-    "\x15" "\0\0\0\0\0\0\0\0\0\0" "ijklmnopqrst\0" "caching_sha2_password\0"
+    "\x0a"                                                                    \
+    "8.0.36\0"                                                                \
+    "\x2a\0\0\0"                                                              \
+    "abcdefgh\0"                                                              \
+    "\xff\xff"                                                                \
+    "\xff\x02\0" CAPS "\x15"                                                  \
+    "\0\0\0\0\0\0\0\0\0\0"                                                    \
+    "ijklmnopqrst\0"                                                          \
+    "caching_sha2_password\0"
 #define ZEROS_23 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
 static void
 mysql_session(struct talk *t)
 {
     MYSQL(t, 1, 0, MYSQL_GREETING("\xff\xdf"));
-    MYSQL(t, 0, 1, "\x08\x82\x38\0" "\0\0\0\1" "\xff" ZEROS_23 "app\0"
-                   "\4SECR" "shop\0" "caching_sha2_password\0"
-                   "\x28" "\x0c" "_client_name" "\x08" "libmysql"
-                   "\x0c" "program_name" "\4till");
+    MYSQL(t, 0, 1,
+          "\x08\x82\x38\0"
+          "\0\0\0\1"
+          "\xff" ZEROS_23 "app\0"
+          "\4SECR"
+          "shop\0"
+          "caching_sha2_password\0"
+          "\x28"
+          "\x0c"
+          "_client_name"
+          "\x08"
+          "libmysql"
+          "\x0c"
+          "program_name"
+          "\4till");
     MYSQL(t, 1, 2, "\1\3");
     MYSQL(t, 1, 3, "\0\0\0\2\0\0\0");
     MYSQL(t, 0, 0, "\3SELECT name FROM users WHERE id = 4711");
     MYSQL(t, 1, 1, "\1");
-    MYSQL(t, 1, 2, "\3def\4shop\5users\5users\4name\4name"
-                   "\x0c\xff\0\0\1\0\0\xfd\0\0\0\0\0");
+    MYSQL(t, 1, 2,
+          "\3def\4shop\5users\5users\4name\4name"
+          "\x0c\xff\0\0\1\0\0\xfd\0\0\0\0\0");
     MYSQL(t, 1, 3, "\5alice");
     MYSQL(t, 1, 4, "\xfe\0\0\2\0");
     MYSQL(t, 0, 0, "\3 /* from the till */ (delete  from\ntills) 'x'");
@@ -198,7 +217,10 @@ static void
 mysql_tls(struct talk *t)
 {
     MYSQL(t, 1, 0, MYSQL_GREETING("\xff\xdf"));
-    MYSQL(t, 0, 1, "\x05\xae\x3f\x20" "\0\0\0\1" "\x2d" ZEROS_23);
+    MYSQL(t, 0, 1,
+          "\x05\xae\x3f\x20"
+          "\0\0\0\1"
+          "\x2d" ZEROS_23);
     SAY(t, 0, "\x2a");
     SAY(t, 1, "\x2a");
 }
@@ -220,13 +242,24 @@ static void
 mysql_attributes(struct talk *t)
 {
     MYSQL(t, 1, 0, MYSQL_GREETING("\xff\xdf"));
-    MYSQL(t, 0, 1, "\0\x82\0\x08" "\0\0\0\1" "\xff" ZEROS_23 "app\0\0");
+    MYSQL(t, 0, 1,
+          "\0\x82\0\x08"
+          "\0\0\0\1"
+          "\xff" ZEROS_23 "app\0\0");
     MYSQL(t, 1, 2, "\xff\x15\4#28000Access denied for user 'app'");
     MYSQL(t, 0, 0, "\3\0\1SELECT now()");
     MYSQL(t, 1, 1, "\1");
     /* Three attributes: one null, a number, a text. */
-    MYSQL(t, 0, 0, "\3\3\1" "\1" "\1" "\xfd\0\1a" "\3\0\1b" "\xfd\0\1c"
-                   "\1\2\3\4" "\6SECRET" "update x set y = 1");
+    MYSQL(t, 0, 0,
+          "\3\3\1"
+          "\1"
+          "\1"
+          "\xfd\0\1a"
+          "\3\0\1b"
+          "\xfd\0\1c"
+          "\1\2\3\4"
+          "\6SECRET"
+          "update x set y = 1");
     MYSQL(t, 1, 1, "\0\0\0\2\0\0\0");
 }
 
@@ -251,7 +284,11 @@ mysql_change_user(struct talk *t)
 {
     MYSQL(t, 0, 0, "\3set names utf8");
     MYSQL(t, 1, 1, "\0\0\0\2\0\0\0");
-    MYSQL(t, 0, 0, "\x11" "bob\0" "\4SECR" "shop\0\xff\0");
+    MYSQL(t, 0, 0,
+          "\x11"
+          "bob\0"
+          "\4SECR"
+          "shop\0\xff\0");
     MYSQL(t, 1, 1, "\xfemysql_native_password\0abcdefghijklmnopqrst\0");
     MYSQL(t, 0, 2, "SECRETSECRETSECRET12");
     MYSQL(t, 1, 3, "\xff\x15\4#28000Access denied for user 'bob'");
@@ -287,7 +324,10 @@ static void
 mysql_compressed(struct talk *t)
 {
     MYSQL(t, 1, 0, MYSQL_GREETING("\xff\xdf"));
-    MYSQL(t, 0, 1, "\x20\x82\0\0" "\0\0\0\1" "\xff" ZEROS_23 "app\0\0");
+    MYSQL(t, 0, 1,
+          "\x20\x82\0\0"
+          "\0\0\0\1"
+          "\xff" ZEROS_23 "app\0\0");
     MYSQL(t, 1, 2, "\0\0\0\2\0\0\0");
     SAY(t, 0, "\x0d\0\0\0\0\0\0\x09\0\0\0\3SELECT 1");
 }
@@ -330,13 +370,21 @@ pgsql_session(struct talk *t)
     PGSQL(t, 0, 0, "\4\xd2\x16\x2f");
     SAY(t, 1, "N");
     PGSQL(t, 0, 0, "\0\3\0\0" PGSQL_PARAMETERS);
-    PGSQL(t, 1, 'R', "\0\0\0\x0a" "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
-    PGSQL(t, 0, 'p', "SCRAM-SHA-256\0\0\0\0\x08" "n,,SECRE");
-    PGSQL(t, 1, 'R', "\0\0\0\x0b" "r=SECRET");
+    PGSQL(t, 1, 'R',
+          "\0\0\0\x0a"
+          "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
+    PGSQL(t, 0, 'p',
+          "SCRAM-SHA-256\0\0\0\0\x08"
+          "n,,SECRE");
+    PGSQL(t, 1, 'R',
+          "\0\0\0\x0b"
+          "r=SECRET");
     PGSQL(t, 0, 'p', "p=SECRET");
     PGSQL(t, 1, 'R', "\0\0\0\0");
     PGSQL(t, 1, 'S', "client_encoding\0UTF8\0");
-    PGSQL(t, 1, 'S', "server_version\0" "16.4\0");
+    PGSQL(t, 1, 'S',
+          "server_version\0"
+          "16.4\0");
     PGSQL(t, 1, 'K', "\0\0\4\xd2SECR");
     PGSQL(t, 1, 'Z', "I");
     PGSQL(t, 0, 'Q', "select * from users where mail = 'a@b'\0");
@@ -486,13 +534,16 @@ redis_session(struct talk *t)
     SAY(t, 0, "*3\r\n$4\r\nAUTH\r\n$3\r\nbob\r\n$6\r\nSECRET\r\n");
     SAY(t, 1, "-WRONGPASS invalid username-password pair\r\n");
     SAY(t, 0, "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
-    SAY(t, 1, "%2\r\n+server\r\n$5\r\nredis\r\n+modules\r\n"
-              "*2\r\n*0\r\n%1\r\n:1\r\n#t\r\n");
+    SAY(t, 1,
+        "%2\r\n+server\r\n$5\r\nredis\r\n+modules\r\n"
+        "*2\r\n*0\r\n%1\r\n:1\r\n#t\r\n");
     /* Three at once. */
-    SAY(t, 0, "*3\r\n$3\r\nset\r\n$3\r\nkey\r\n$5\r\nva\r\nl\r\n"
-              "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*1\r\n$4\r\nPING\r\n");
-    SAY(t, 1, "+OK\r\n|1\r\n+ttl\r\n:3600\r\n$5\r\nva\r\nl\r\n"
-              ">2\r\n+invalidate\r\n*1\r\n+key\r\n+PONG\r\n");
+    SAY(t, 0,
+        "*3\r\n$3\r\nset\r\n$3\r\nkey\r\n$5\r\nva\r\nl\r\n"
+        "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*1\r\n$4\r\nPING\r\n");
+    SAY(t, 1,
+        "+OK\r\n|1\r\n+ttl\r\n:3600\r\n$5\r\nva\r\nl\r\n"
+        ">2\r\n+invalidate\r\n*1\r\n+key\r\n+PONG\r\n");
     SAY(t, 0, "*2\r\n$3\r\nGET\r\n$1\r\nx\r\n");
     SAY(t, 1, "$-1\r\n");
     SAY(t, 0, "*3\r\n$6\r\nLRANGE\r\n$1\r\nx\r\n$0\r\n\r\n");
@@ -544,8 +595,9 @@ redis_bulk(struct talk *t)
 static void
 redis_silence(struct talk *t)
 {
-    SAY(t, 0, "PING\r\n*3\r\n$6\r\nCLIENT\r\n$5\r\nreply\r\n$3\r\nOFF\r\n"
-              "*1\r\n$4\r\nPING\r\n");
+    SAY(t, 0,
+        "PING\r\n*3\r\n$6\r\nCLIENT\r\n$5\r\nreply\r\n$3\r\nOFF\r\n"
+        "*1\r\n$4\r\nPING\r\n");
     SAY(t, 1, "+PONG\r\n");
     SAY(t, 1, "+PONG\r\n");
 }
@@ -554,9 +606,10 @@ redis_silence(struct talk *t)
 static void
 redis_pipeline(struct talk *t)
 {
-    SAY(t, 0, "*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"
-              "*1\r\n$1\r\nd\r\n*1\r\n$1\r\ne\r\n*1\r\n$1\r\nf\r\n"
-              "*1\r\n$1\r\ng\r\n*1\r\n$1\r\nh\r\n*1\r\n$1\r\ni\r\n");
+    SAY(t, 0,
+        "*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"
+        "*1\r\n$1\r\nd\r\n*1\r\n$1\r\ne\r\n*1\r\n$1\r\nf\r\n"
+        "*1\r\n$1\r\ng\r\n*1\r\n$1\r\nh\r\n*1\r\n$1\r\ni\r\n");
     SAY(t, 1, ":1\r\n:2\r\n-X y\r\n");
 }
 
@@ -589,8 +642,9 @@ static void
 redis_deep(struct talk *t)
 {
     SAY(t, 0, "*1\r\n$4\r\nPING\r\n");
-    SAY(t, 1, "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
-              "+x\r\n");
+    SAY(t, 1,
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
+        "+x\r\n");
     SAY(t, 0, "*1\r\n$4\r\nQUIT\r\n");
 }
 
@@ -619,9 +673,22 @@ say_mongodb(struct talk *t, unsigned int side, uint8_t request,
             uint8_t answers, uint16_t opcode, const void *bytes, size_t size)
 {
     uint8_t head[16] = {
-        (uint8_t) (size + 16), (uint8_t) ((size + 16) >> 8), 0, 0,
-        request, 0, 0, 0, answers, 0, 0, 0,
-        (uint8_t) opcode, (uint8_t) (opcode >> 8), 0, 0,
+        (uint8_t) (size + 16),
+        (uint8_t) ((size + 16) >> 8),
+        0,
+        0,
+        request,
+        0,
+        0,
+        0,
+        answers,
+        0,
+        0,
+        0,
+        (uint8_t) opcode,
+        (uint8_t) (opcode >> 8),
+        0,
+        0,
     };
 
     say_behind(t, side, head, sizeof head, bytes, size);
@@ -636,45 +703,80 @@ mongodb_session(struct talk *t)
     /* OP_QUERY admin.$cmd { isMaster: 1, client: { application: { name:
      * "till" }, driver: { name: "go", version: "1.2" } } } */
     MONGODB(t, 0, 1, 0, 2004,
-            "\0\0\0\0" "admin.$cmd\0" "\0\0\0\0" "\xff\xff\xff\xff"
-            "\x6c\0\0\0" "\x10isMaster\0\1\0\0\0" "\3client\0"
+            "\0\0\0\0"
+            "admin.$cmd\0"
+            "\0\0\0\0"
+            "\xff\xff\xff\xff"
+            "\x6c\0\0\0"
+            "\x10isMaster\0\1\0\0\0"
+            "\3client\0"
             "\x51\0\0\0"
             "\3application\0\x14\0\0\0\2name\0\5\0\0\0till\0\0"
             "\3driver\0\x23\0\0\0\2name\0\3\0\0\0go\0"
-            "\2version\0\4\0\0\0" "1.2\0\0" "\0" "\0");
+            "\2version\0\4\0\0\0"
+            "1.2\0\0"
+            "\0"
+            "\0");
     MONGODB(t, 1, 9, 1, 1,
-            "\x08\0\0\0" "\0\0\0\0\0\0\0\0" "\0\0\0\0" "\1\0\0\0"
-            "\x25\0\0\0" "\x10maxWireVersion\0\x11\0\0\0"
+            "\x08\0\0\0"
+            "\0\0\0\0\0\0\0\0"
+            "\0\0\0\0"
+            "\1\0\0\0"
+            "\x25\0\0\0"
+            "\x10maxWireVersion\0\x11\0\0\0"
             "\1ok\0\0\0\0\0\0\0\xf0\x3f\0");
     /* { find: "users", filter: { n: 7 }, $db: "shop" } */
     MONGODB(t, 0, 2, 0, 2013,
-            "\0\0\0\0\0" "\x37\0\0\0" "\2find\0\6\0\0\0users\0"
+            "\0\0\0\0\0"
+            "\x37\0\0\0"
+            "\2find\0\6\0\0\0users\0"
             "\3filter\0\x0c\0\0\0\x10n\0\7\0\0\0\0"
             "\2$db\0\5\0\0\0shop\0\0");
     MONGODB(t, 1, 10, 2, 2013,
-            "\0\0\0\0\0" "\x1e\0\0\0" "\3cursor\0\x05\0\0\0\0"
+            "\0\0\0\0\0"
+            "\x1e\0\0\0"
+            "\3cursor\0\x05\0\0\0\0"
             "\1ok\0\0\0\0\0\0\0\xf0\x3f\0");
     /* { insert: "users", $db: "shop" } behind documents in a section. */
     MONGODB(t, 0, 3, 0, 2013,
-            "\0\0\0\0" "\1\x13\0\0\0documents\0\5\0\0\0\0"
-            "\0" "\x25\0\0\0" "\2insert\0\6\0\0\0users\0"
+            "\0\0\0\0"
+            "\1\x13\0\0\0documents\0\5\0\0\0\0"
+            "\0"
+            "\x25\0\0\0"
+            "\2insert\0\6\0\0\0users\0"
             "\2$db\0\5\0\0\0shop\0\0");
     MONGODB(t, 1, 11, 3, 2013,
-            "\0\0\0\0\0" "\x65\0\0\0" "\1ok\0\0\0\0\0\0\0\0\0"
+            "\0\0\0\0\0"
+            "\x65\0\0\0"
+            "\1ok\0\0\0\0\0\0\0\0\0"
             "\2errmsg\0\x23\0\0\0E11000 duplicate key { a: \"SECRE\"}\0"
-            "\x10" "code\0\xf8\x2a\0\0" "\2codeName\0\x0d\0\0\0"
+            "\x10"
+            "code\0\xf8\x2a\0\0"
+            "\2codeName\0\x0d\0\0\0"
             "DuplicateKey\0\0");
     /* { saslStart: 1, mechanism: "PLAIN", payload: 0 "SECR", $db: "x" } */
     MONGODB(t, 0, 4, 0, 2013,
-            "\0\0\0\0\0" "\x46\0\0\0" "\x10saslStart\0\1\0\0\0"
+            "\0\0\0\0\0"
+            "\x46\0\0\0"
+            "\x10saslStart\0\1\0\0\0"
             "\2mechanism\0\6\0\0\0PLAIN\0"
-            "\5payload\0\4\0\0\0\0SECR" "\2$db\0\2\0\0\0x\0\0");
+            "\5payload\0\4\0\0\0\0SECR"
+            "\2$db\0\2\0\0\0x\0\0");
     /* Without an answer, and compressed. */
     MONGODB(t, 0, 5, 0, 2013,
-            "\2\0\0\0\0" "\x21\0\0\0" "\x10" "endSessions\0\1\0\0\0"
+            "\2\0\0\0\0"
+            "\x21\0\0\0"
+            "\x10"
+            "endSessions\0\1\0\0\0"
             "\2$db\0\2\0\0\0x\0\0");
-    MONGODB(t, 0, 6, 0, 2012, "\xdd\7\0\0" "\x40\0\0\0" "\1xyz");
-    MONGODB(t, 1, 12, 6, 2012, "\xdd\7\0\0" "\x40\0\0\0" "\1xyz");
+    MONGODB(t, 0, 6, 0, 2012,
+            "\xdd\7\0\0"
+            "\x40\0\0\0"
+            "\1xyz");
+    MONGODB(t, 1, 12, 6, 2012,
+            "\xdd\7\0\0"
+            "\x40\0\0\0"
+            "\1xyz");
 }
 
 static void
@@ -706,8 +808,9 @@ static void
 say_amqp(struct talk *t, unsigned int side, uint8_t type, const void *bytes,
          size_t size)
 {
-    uint8_t head[7] = { type, 0, 0, 0, 0, (uint8_t) (size >> 8),
-                        (uint8_t) size };
+    uint8_t head[7] = {
+        type, 0, 0, 0, 0, (uint8_t) (size >> 8), (uint8_t) size
+    };
     uint8_t *all = malloc(size + 1);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(all);
@@ -723,26 +826,84 @@ static void
 amqp_session(struct talk *t)
 {
     SAY(t, 0, "AMQP\0\0\x09\1");
-    AMQP(t, 1, "\0\x0a\0\x0a" "\0\x09" "\0\0\0\x42"
-               "\x0c" "capabilities" "F\0\0\0\x08\5abort" "t\1"
-               "\x07product" "S\0\0\0\x08RabbitMQ"
-               "\x07version" "S\0\0\0\x06" "3.12.0"
-               "\0\0\0\x0e" "PLAIN AMQPLAIN" "\0\0\0\5en_US");
-    AMQP(t, 0, "\0\x0a\0\x0b" "\0\0\0\x2a" "\x07product" "S\0\0\0\4pika"
-               "\x0f" "connection_name" "S\0\0\0\4till"
-               "\5PLAIN" "\0\0\0\x0b\0bob\0SECRET" "\5en_US");
-    AMQP(t, 1, "\0\x0a\0\x1e" "\7\xff" "\0\2\0\0" "\0\x3c");
-    AMQP(t, 0, "\0\x0a\0\x1f" "\7\xff" "\0\2\0\0" "\0\x3c");
-    AMQP(t, 0, "\0\x0a\0\x28" "\5/shop" "\0\0");
-    AMQP(t, 1, "\0\x0a\0\x29" "\0");
-    AMQP(t, 0, "\0\x3c\0\x28" "\0\0" "\6orders" "\3new" "\0");
+    AMQP(t, 1,
+         "\0\x0a\0\x0a"
+         "\0\x09"
+         "\0\0\0\x42"
+         "\x0c"
+         "capabilities"
+         "F\0\0\0\x08\5abort"
+         "t\1"
+         "\x07product"
+         "S\0\0\0\x08RabbitMQ"
+         "\x07version"
+         "S\0\0\0\x06"
+         "3.12.0"
+         "\0\0\0\x0e"
+         "PLAIN AMQPLAIN"
+         "\0\0\0\5en_US");
+    AMQP(t, 0,
+         "\0\x0a\0\x0b"
+         "\0\0\0\x2a"
+         "\x07product"
+         "S\0\0\0\4pika"
+         "\x0f"
+         "connection_name"
+         "S\0\0\0\4till"
+         "\5PLAIN"
+         "\0\0\0\x0b\0bob\0SECRET"
+         "\5en_US");
+    AMQP(t, 1,
+         "\0\x0a\0\x1e"
+         "\7\xff"
+         "\0\2\0\0"
+         "\0\x3c");
+    AMQP(t, 0,
+         "\0\x0a\0\x1f"
+         "\7\xff"
+         "\0\2\0\0"
+         "\0\x3c");
+    AMQP(t, 0,
+         "\0\x0a\0\x28"
+         "\5/shop"
+         "\0\0");
+    AMQP(t, 1,
+         "\0\x0a\0\x29"
+         "\0");
+    AMQP(t, 0,
+         "\0\x3c\0\x28"
+         "\0\0"
+         "\6orders"
+         "\3new"
+         "\0");
     say_amqp(t, 0, 2, "\0\x3c\0\0\0\0\0\0\0\0\0\5\0\0", 14);
     say_amqp(t, 0, 3, "hello", 5);
-    AMQP(t, 0, "\0\x3c\0\x28" "\0\0" "\6orders" "\3old" "\0");
-    AMQP(t, 0, "\0\x3c\0\x14" "\0\0" "\5bills" "\0" "\0" "\0\0\0\0");
-    AMQP(t, 1, "\0\x3c\0\x3c" "\1x" "\0\0\0\0\0\0\0\1" "\0" "\0" "\0");
+    AMQP(t, 0,
+         "\0\x3c\0\x28"
+         "\0\0"
+         "\6orders"
+         "\3old"
+         "\0");
+    AMQP(t, 0,
+         "\0\x3c\0\x14"
+         "\0\0"
+         "\5bills"
+         "\0"
+         "\0"
+         "\0\0\0\0");
+    AMQP(t, 1,
+         "\0\x3c\0\x3c"
+         "\1x"
+         "\0\0\0\0\0\0\0\1"
+         "\0"
+         "\0"
+         "\0");
     say_amqp(t, 0, 8, "", 0);
-    AMQP(t, 0, "\0\x0a\0\x32" "\0\xc8" "\6kthxby" "\0\0\0\0");
+    AMQP(t, 0,
+         "\0\x0a\0\x32"
+         "\0\xc8"
+         "\6kthxby"
+         "\0\0\0\0");
 }
 
 static void
@@ -777,18 +938,36 @@ amqp_1_0(struct talk *t)
 {
     SAY(t, 0, "AMQP\3\1\0\0");
     SAY(t, 1, "AMQP\3\1\0\0");
-    AMQP1(t, 1, 1, "\0\x53\x40\xc0\x13\1" "\xe0\x10\2\xa3" "\5PLAIN"
-                   "\7CRAM-MD");
-    AMQP1(t, 0, 1, "\0\x53\x41\xc0\x11\2" "\xa3\5PLAIN" "\xa0\7\0SECRET");
+    AMQP1(t, 1, 1,
+          "\0\x53\x40\xc0\x13\1"
+          "\xe0\x10\2\xa3"
+          "\5PLAIN"
+          "\7CRAM-MD");
+    AMQP1(t, 0, 1,
+          "\0\x53\x41\xc0\x11\2"
+          "\xa3\5PLAIN"
+          "\xa0\7\0SECRET");
     AMQP1(t, 1, 1, "\0\x53\x44\xc0\3\1\x50\0");
     SAY(t, 0, "AMQP\0\1\0\0");
     SAY(t, 1, "AMQP\0\1\0\0");
-    AMQP1(t, 0, 0, "\0\x53\x10\xc0\x13\2" "\xa1\4till"
-                   "\xa1\x0a" "MQ.example");
-    AMQP1(t, 1, 0, "\0\x53\x10\xc0\x39\x0a" "\xa1\6broker" "\x40"
-                   "\x70\0\1\0\0" "\x60\0\xff" "\x40\x40\x40\x40\x40"
-                   "\xc1\x20\4" "\xa3\7product" "\xa1\4qpid"
-                   "\xa3\7version" "\xa1\5" "1.2.3");
+    AMQP1(t, 0, 0,
+          "\0\x53\x10\xc0\x13\2"
+          "\xa1\4till"
+          "\xa1\x0a"
+          "MQ.example");
+    AMQP1(t, 1, 0,
+          "\0\x53\x10\xc0\x39\x0a"
+          "\xa1\6broker"
+          "\x40"
+          "\x70\0\1\0\0"
+          "\x60\0\xff"
+          "\x40\x40\x40\x40\x40"
+          "\xc1\x20\4"
+          "\xa3\7product"
+          "\xa1\4qpid"
+          "\xa3\7version"
+          "\xa1\5"
+          "1.2.3");
     AMQP1(t, 0, 0, "\0\x53\x11\x45");
 }
 
@@ -849,31 +1028,107 @@ say_kafka(struct talk *t, unsigned int side, const void *bytes, size_t size)
 static void
 kafka_session(struct talk *t)
 {
-    KAFKA(t, 0, "\0\x12\0\3" "\0\0\0\1" "\0\4till" "\0" "\x0b" "librdkafka"
-                "\6" "2.0.2" "\0");
-    KAFKA(t, 1, "\0\0\0\1" "\0\x23" "\0\0\0\0");
-    KAFKA(t, 0, "\0\x11\0\1" "\0\0\0\2" "\0\4till" "\0\5PLAIN");
-    KAFKA(t, 1, "\0\0\0\2" "\0\0" "\0\0\0\1" "\0\5PLAIN");
-    KAFKA(t, 0, "\0\x24\0\2" "\0\0\0\3" "\0\4till" "\0" "\x0c\0bob\0SECRET"
-                "\0");
-    KAFKA(t, 1, "\0\0\0\3" "\0" "\0\x3a" "\0\0\0\0");
-    KAFKA(t, 0, "\0\3\0\1" "\0\0\0\4" "\0\4till" "\0\0\0\2" "\0\6orders"
-                "\0\5bills");
-    KAFKA(t, 1, "\0\0\0\4" "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\x12\0\3"
+          "\0\0\0\1"
+          "\0\4till"
+          "\0"
+          "\x0b"
+          "librdkafka"
+          "\6"
+          "2.0.2"
+          "\0");
+    KAFKA(t, 1,
+          "\0\0\0\1"
+          "\0\x23"
+          "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\x11\0\1"
+          "\0\0\0\2"
+          "\0\4till"
+          "\0\5PLAIN");
+    KAFKA(t, 1,
+          "\0\0\0\2"
+          "\0\0"
+          "\0\0\0\1"
+          "\0\5PLAIN");
+    KAFKA(t, 0,
+          "\0\x24\0\2"
+          "\0\0\0\3"
+          "\0\4till"
+          "\0"
+          "\x0c\0bob\0SECRET"
+          "\0");
+    KAFKA(t, 1,
+          "\0\0\0\3"
+          "\0"
+          "\0\x3a"
+          "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\3\0\1"
+          "\0\0\0\4"
+          "\0\4till"
+          "\0\0\0\2"
+          "\0\6orders"
+          "\0\5bills");
+    KAFKA(t, 1,
+          "\0\0\0\4"
+          "\0\0\0\0");
     /* Two at once, answered the other way round. */
-    KAFKA(t, 0, "\0\0\0\7" "\0\0\0\5" "\xff\xff" "\xff\xff" "\xff\xff"
-                "\0\0\3\xe8" "\0\0\0\1" "\0\6orders" "\0\0\0\0");
-    KAFKA(t, 0, "\0\1\0\x0b" "\0\0\0\6" "\0\4till" "\xff\xff\xff\xff"
-                "\0\0\1\xf4" "\0\0\0\1" "\0\1\0\0" "\0" "\0\0\0\0\0\0\0\0"
-                "\0\0\0\1" "\0\5bills");
-    KAFKA(t, 1, "\0\0\0\6" "\0\0\0\0");
-    KAFKA(t, 1, "\0\0\0\5" "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\0\0\7"
+          "\0\0\0\5"
+          "\xff\xff"
+          "\xff\xff"
+          "\xff\xff"
+          "\0\0\3\xe8"
+          "\0\0\0\1"
+          "\0\6orders"
+          "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\1\0\x0b"
+          "\0\0\0\6"
+          "\0\4till"
+          "\xff\xff\xff\xff"
+          "\0\0\1\xf4"
+          "\0\0\0\1"
+          "\0\1\0\0"
+          "\0"
+          "\0\0\0\0\0\0\0\0"
+          "\0\0\0\1"
+          "\0\5bills");
+    KAFKA(t, 1,
+          "\0\0\0\6"
+          "\0\0\0\0");
+    KAFKA(t, 1,
+          "\0\0\0\5"
+          "\0\0\0\0");
     /* A producer that wants no answer; flexible versions. */
-    KAFKA(t, 0, "\0\0\0\x09" "\0\0\0\7" "\0\4till" "\0" "\0" "\0\0"
-                "\0\0\3\xe8" "\2" "\7orders" "\0");
-    KAFKA(t, 0, "\0\3\0\x0c" "\0\0\0\x08" "\0\4till" "\0" "\2"
-                "0123456789abcdef" "\6bills" "\0" "\1\0\0");
-    KAFKA(t, 1, "\0\0\0\x08" "\0" "\0\0\0\0");
+    KAFKA(t, 0,
+          "\0\0\0\x09"
+          "\0\0\0\7"
+          "\0\4till"
+          "\0"
+          "\0"
+          "\0\0"
+          "\0\0\3\xe8"
+          "\2"
+          "\7orders"
+          "\0");
+    KAFKA(t, 0,
+          "\0\3\0\x0c"
+          "\0\0\0\x08"
+          "\0\4till"
+          "\0"
+          "\2"
+          "0123456789abcdef"
+          "\6bills"
+          "\0"
+          "\1\0\0");
+    KAFKA(t, 1,
+          "\0\0\0\x08"
+          "\0"
+          "\0\0\0\0");
 }
 
 static void
@@ -957,26 +1212,35 @@ test_memcached(void)
 
 #define MC_HEAD(MAGIC, OP, KEY, EXTRAS, STATUS, BODY, OPAQUE)                 \
     MAGIC OP "\0" KEY EXTRAS "\0\0" STATUS "\0\0\0" BODY "\0\0\0" OPAQUE      \
-    "\0\0\0\0\0\0\0\0"
+             "\0\0\0\0\0\0\0\0"
 
 static void
 memcached_binary(struct talk *t)
 {
-    SAY(t, 0, MC_HEAD("\x80", "\x21", "\5", "\0", "\0", "\x10", "\1")
-              "PLAIN" "\0bob\0SECRET");
-    SAY(t, 1, MC_HEAD("\x81", "\x21", "\0", "\0", "\x20", "\4", "\1")
-              "Auth");
-    SAY(t, 0, MC_HEAD("\x80", "\1", "\3", "\x08", "\0", "\x10", "\2")
-              "\0\0\0\0\0\0\0\0" "key" "hello");
+    SAY(t, 0,
+        MC_HEAD("\x80", "\x21", "\5", "\0", "\0", "\x10",
+                "\1") "PLAIN"
+                      "\0bob\0SECRET");
+    SAY(t, 1, MC_HEAD("\x81", "\x21", "\0", "\0", "\x20", "\4", "\1") "Auth");
+    SAY(t, 0,
+        MC_HEAD("\x80", "\1", "\3", "\x08", "\0", "\x10",
+                "\2") "\0\0\0\0\0\0\0\0"
+                      "key"
+                      "hello");
     SAY(t, 1, MC_HEAD("\x81", "\1", "\0", "\0", "\0", "\0", "\2"));
-    SAY(t, 0, MC_HEAD("\x80", "\0", "\3", "\0", "\0", "\3", "\3") "key"
-              MC_HEAD("\x80", "\x11", "\1", "\x08", "\0", "\x0a", "\4")
-              "\0\0\0\0\0\0\0\0" "q" "x");
-    SAY(t, 1, MC_HEAD("\x81", "\0", "\0", "\4", "\0", "\x09", "\3")
-              "\0\0\0\0" "hello");
+    SAY(t, 0,
+        MC_HEAD("\x80", "\0", "\3", "\0", "\0", "\3",
+                "\3") "key" MC_HEAD("\x80", "\x11", "\1", "\x08", "\0", "\x0a",
+                                    "\4") "\0\0\0\0\0\0\0\0"
+                                          "q"
+                                          "x");
+    SAY(t, 1,
+        MC_HEAD("\x81", "\0", "\0", "\4", "\0", "\x09", "\3") "\0\0\0\0"
+                                                              "hello");
     SAY(t, 0, MC_HEAD("\x80", "\x10", "\0", "\0", "\0", "\0", "\0"));
-    SAY(t, 1, MC_HEAD("\x81", "\x10", "\3", "\0", "\0", "\4", "\0") "pid1"
-              MC_HEAD("\x81", "\x10", "\0", "\0", "\0", "\0", "\0"));
+    SAY(t, 1,
+        MC_HEAD("\x81", "\x10", "\3", "\0", "\0", "\4", "\0") "pid1" MC_HEAD(
+            "\x81", "\x10", "\0", "\0", "\0", "\0", "\0"));
 }
 
 static void
@@ -998,11 +1262,21 @@ test_memcached_binary(void)
 static void
 memcached_udp(struct talk *t)
 {
-    SAY(t, 0, "\0\7\0\0\0\1\0\0" "get a\r\n");
-    SAY(t, 1, "\0\7\0\0\0\2\0\0" "VALUE a 0 2000\r\nxxx");
-    SAY(t, 1, "\0\7\0\1\0\2\0\0" "xxx\r\nEND\r\n");
-    SAY(t, 0, "\0\x08\0\0\0\1\0\0" "stats\r\n");
-    SAY(t, 1, "\0\x08\0\0\0\1\0\0" "STAT pid 1\r\nEND\r\n");
+    SAY(t, 0,
+        "\0\7\0\0\0\1\0\0"
+        "get a\r\n");
+    SAY(t, 1,
+        "\0\7\0\0\0\2\0\0"
+        "VALUE a 0 2000\r\nxxx");
+    SAY(t, 1,
+        "\0\7\0\1\0\2\0\0"
+        "xxx\r\nEND\r\n");
+    SAY(t, 0,
+        "\0\x08\0\0\0\1\0\0"
+        "stats\r\n");
+    SAY(t, 1,
+        "\0\x08\0\0\0\1\0\0"
+        "STAT pid 1\r\nEND\r\n");
 }
 
 static void
@@ -1056,7 +1330,8 @@ test_foreign(void)
         OTHER("set a b c d\r\n"),
         OTHER("helo x\r\n"),
         OTHER("AMQP\0\0\x0b\1"),
-        OTHER("\x4a\0\0\0\x0a" "not a version\0xxxxxxxxxxxxxxxxxxxxxxxxxx"),
+        OTHER("\x4a\0\0\0\x0a"
+              "not a version\0xxxxxxxxxxxxxxxxxxxxxxxxxx"),
         OTHER("\0\0\0\x08\4\xd2\x16\x31"),
         OTHER("\0\0\0\x20\0\3\0\0\0user\0"),
         OTHER("\0\0\0\x20\0\x03\0\1\0\0\0\1\0\4a\1bc\0\0\0\0\0\0\0\0\0\0\0"),
@@ -1093,7 +1368,7 @@ test_noise(void)
             seed ^= seed << 17;
             bytes[j] = (uint8_t) (seed >> 32);
             if (i & 1 && j < 12) {
-                bytes[j] &= 3;          /* Many protocols begin with zeros. */
+                bytes[j] &= 3; /* Many protocols begin with zeros. */
             }
         }
         talk_begin(&t, INSP_PROTO_TCP, 40000, 1234);
@@ -1103,26 +1378,14 @@ test_noise(void)
     }
 }
 
-UNIT_MAIN("app data",
-          UNIT_TEST(test_mysql),
-          UNIT_TEST(test_mysql_swapped),
-          UNIT_TEST(test_mysql_tls),
-          UNIT_TEST(test_mysql_attributes),
-          UNIT_TEST(test_mysql_change_user),
-          UNIT_TEST(test_mysql_ends),
-          UNIT_TEST(test_pgsql),
-          UNIT_TEST(test_pgsql_ends),
-          UNIT_TEST(test_pgsql_bulk),
-          UNIT_TEST(test_redis),
-          UNIT_TEST(test_redis_bounds),
-          UNIT_TEST(test_redis_depth),
-          UNIT_TEST(test_mongodb),
-          UNIT_TEST(test_amqp),
-          UNIT_TEST(test_amqp_1_0),
-          UNIT_TEST(test_amqp_ends),
-          UNIT_TEST(test_kafka),
-          UNIT_TEST(test_memcached),
-          UNIT_TEST(test_memcached_binary),
-          UNIT_TEST(test_memcached_udp),
-          UNIT_TEST(test_foreign),
-          UNIT_TEST(test_noise))
+UNIT_MAIN("app data", UNIT_TEST(test_mysql), UNIT_TEST(test_mysql_swapped),
+          UNIT_TEST(test_mysql_tls), UNIT_TEST(test_mysql_attributes),
+          UNIT_TEST(test_mysql_change_user), UNIT_TEST(test_mysql_ends),
+          UNIT_TEST(test_pgsql), UNIT_TEST(test_pgsql_ends),
+          UNIT_TEST(test_pgsql_bulk), UNIT_TEST(test_redis),
+          UNIT_TEST(test_redis_bounds), UNIT_TEST(test_redis_depth),
+          UNIT_TEST(test_mongodb), UNIT_TEST(test_amqp),
+          UNIT_TEST(test_amqp_1_0), UNIT_TEST(test_amqp_ends),
+          UNIT_TEST(test_kafka), UNIT_TEST(test_memcached),
+          UNIT_TEST(test_memcached_binary), UNIT_TEST(test_memcached_udp),
+          UNIT_TEST(test_foreign), UNIT_TEST(test_noise))

@@ -640,8 +640,8 @@ test_dtls_orders(void)
 }
 
 /* STUN first, between the same ports (RFC 5764); what follows it may also be
- * nothing that anybody knows, and the connection stays STUN's.  Mutations: stop
- * at STUN; call it unknown. */
+ * nothing that anybody knows, and the connection stays STUN's.  Mutations:
+ * stop at STUN; call it unknown. */
 static void
 test_dtls_behind_stun(void)
 {
@@ -1153,8 +1153,9 @@ UNIT_MAIN("app tls", UNIT_TEST(test_tls), UNIT_TEST(test_tls_refused),
           UNIT_TEST(test_tls_cut), UNIT_TEST(test_tls_lies),
           UNIT_TEST(test_foreign), UNIT_TEST(test_dtls),
           UNIT_TEST(test_dtls_fragments), UNIT_TEST(test_dtls_orders),
-          UNIT_TEST(test_dtls_behind_stun), UNIT_TEST(test_dtls13), UNIT_TEST(test_quic_keys),
-          UNIT_TEST(test_quic_sample), UNIT_TEST(test_quic_versions),
-          UNIT_TEST(test_quic_scattered), UNIT_TEST(test_quic_retry),
-          UNIT_TEST(test_quic_late_retry), UNIT_TEST(test_quic_nothing),
-          UNIT_TEST(test_quic_coalesced), UNIT_TEST(test_quic_flood))
+          UNIT_TEST(test_dtls_behind_stun), UNIT_TEST(test_dtls13),
+          UNIT_TEST(test_quic_keys), UNIT_TEST(test_quic_sample),
+          UNIT_TEST(test_quic_versions), UNIT_TEST(test_quic_scattered),
+          UNIT_TEST(test_quic_retry), UNIT_TEST(test_quic_late_retry),
+          UNIT_TEST(test_quic_nothing), UNIT_TEST(test_quic_coalesced),
+          UNIT_TEST(test_quic_flood))

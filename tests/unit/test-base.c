@@ -616,12 +616,11 @@ test_memory_allows(void)
 
     /* A sixteenth is left alone. */
     CU_ASSERT(insp_memory_allows(&m, 150 * MIB, 0, why, sizeof why));
-    CU_ASSERT_FALSE(insp_memory_allows(&m, 150 * MIB + 1, 0, why,
-                                       sizeof why));
+    CU_ASSERT_FALSE(insp_memory_allows(&m, 150 * MIB + 1, 0, why, sizeof why));
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "and 150.0 MiB can be had (160.0 MiB"));
     CU_ASSERT_PTR_NULL(strstr(why, "group"));
-    CU_ASSERT_FALSE(insp_memory_allows(&m, 50 * MIB, 101 * MIB, why,
-                                       sizeof why));
+    CU_ASSERT_FALSE(
+        insp_memory_allows(&m, 50 * MIB, 101 * MIB, why, sizeof why));
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "other tables"));
     CU_ASSERT_FALSE(insp_memory_allows(&m, 1, 200 * MIB, why, sizeof why));
 
@@ -634,8 +633,8 @@ test_memory_allows(void)
     CU_ASSERT_FALSE(insp_memory_allows(&m, 9 * MIB, 0, why, sizeof why));
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "8.0 MiB may still be locked"));
 
-    m = (struct insp_memory) { .available = UINT64_MAX,
-                               .lockable = UINT64_MAX };
+    m = (struct insp_memory){ .available = UINT64_MAX,
+                              .lockable = UINT64_MAX };
     CU_ASSERT(insp_memory_allows(&m, UINT64_C(1) << 50, 0, why, sizeof why));
 }
 
@@ -652,13 +651,13 @@ look_with_a_page_locked(void)
     if (!geteuid() && setuid(65534)) {
         return 2;
     }
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY
-        || limit.rlim_cur < (rlim_t) page) {
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur < (rlim_t) page) {
         return 2;
     }
     insp_memory_read(&m);
     if (m.locked || m.lockable != UINT64_MAX) {
-        return 1;               /* Nothing is locked: nothing limits. */
+        return 1; /* Nothing is locked: nothing limits. */
     }
     map = mmap(NULL, (size_t) page, PROT_READ | PROT_WRITE,
                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -666,8 +665,8 @@ look_with_a_page_locked(void)
         return 2;
     }
     insp_memory_read(&m);
-    return !(m.locked == (uint64_t) page
-             && m.lockable == limit.rlim_cur - (rlim_t) page);
+    return !(m.locked == (uint64_t) page &&
+             m.lockable == limit.rlim_cur - (rlim_t) page);
 }
 
 static void
@@ -698,7 +697,7 @@ static void
 test_memory_read_and_untouched(void)
 {
     size_t page = (size_t) sysconf(_SC_PAGESIZE);
-    size_t size = 5000 * page;          /* More than one look. */
+    size_t size = 5000 * page; /* More than one look. */
     struct insp_memory m;
     uint8_t *map;
 

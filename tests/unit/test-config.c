@@ -24,8 +24,8 @@ static struct insp_config_rule rule;
 static struct insp_config_function function;
 static struct insp_config_set set;
 
-#define SETTINGS(...) ((const struct insp_setting[]) { __VA_ARGS__ })
-#define N_SETTINGS(...)                                                     \
+#define SETTINGS(...) ((const struct insp_setting[]){ __VA_ARGS__ })
+#define N_SETTINGS(...)                                                       \
     (sizeof SETTINGS(__VA_ARGS__) / sizeof(struct insp_setting))
 
 static bool
@@ -73,26 +73,30 @@ parse_set(const struct insp_setting *settings, size_t n)
 }
 
 /* What every row needs, and then what the test is about. */
-#define INSPECTOR(...)                                                      \
-    parse_inspector(SETTINGS({ "name", "i1" }, { "id", "1" }, __VA_ARGS__), \
-                    N_SETTINGS({ "name", "i1" }, { "id", "1" },             \
-                               __VA_ARGS__))
-#define UPLINK_BASE                                                         \
-    { "name", "u1" }, { "private_key", "/k" }, { "certificate", "/c" },     \
-    { "ca_cert", "/a" }
-#define UPLINK(...)                                                         \
-    parse_uplink(SETTINGS(UPLINK_BASE, __VA_ARGS__),                        \
+#define INSPECTOR(...)                                                        \
+    parse_inspector(SETTINGS({ "name", "i1" }, { "id", "1" }, __VA_ARGS__),   \
+                    N_SETTINGS({ "name", "i1" }, { "id", "1" }, __VA_ARGS__))
+#define UPLINK_BASE                                                           \
+    { "name", "u1" }, { "private_key", "/k" }, { "certificate", "/c" },       \
+    {                                                                         \
+        "ca_cert", "/a"                                                       \
+    }
+#define UPLINK(...)                                                           \
+    parse_uplink(SETTINGS(UPLINK_BASE, __VA_ARGS__),                          \
                  N_SETTINGS(UPLINK_BASE, __VA_ARGS__))
-#define RULE(...)                                                           \
-    parse_rule(SETTINGS({ "name", "r1" }, __VA_ARGS__),                     \
+#define RULE(...)                                                             \
+    parse_rule(SETTINGS({ "name", "r1" }, __VA_ARGS__),                       \
                N_SETTINGS({ "name", "r1" }, __VA_ARGS__))
-#define FUNCTION_BASE                                                       \
-    { "name", "f1" }, { "slot", "4" }, { "input_port", "p-in" }
-#define FUNCTION(...)                                                       \
-    parse_function(SETTINGS(FUNCTION_BASE, __VA_ARGS__),                    \
+#define FUNCTION_BASE                                                         \
+    { "name", "f1" }, { "slot", "4" },                                        \
+    {                                                                         \
+        "input_port", "p-in"                                                  \
+    }
+#define FUNCTION(...)                                                         \
+    parse_function(SETTINGS(FUNCTION_BASE, __VA_ARGS__),                      \
                    N_SETTINGS(FUNCTION_BASE, __VA_ARGS__))
-#define SET(...)                                                            \
-    parse_set(SETTINGS({ "name", "s1" }, __VA_ARGS__),                      \
+#define SET(...)                                                              \
+    parse_set(SETTINGS({ "name", "s1" }, __VA_ARGS__),                        \
               N_SETTINGS({ "name", "s1" }, __VA_ARGS__))
 
 static void
@@ -144,17 +148,15 @@ test_defaults(void)
 static void
 test_values(void)
 {
-    CU_ASSERT(INSPECTOR({ "enabled", "false" }, { "mode", "inline" },
-                        { "select", "flows" }, { "fail_mode", "closed" },
-                        { "flow_limit", "100000000" },
-                        { "active_timeout", "86400" },
-                        { "idle_timeout", "1" }, { "pickup_time", "0" },
-                        { "other_config:half-open-limit", "5" },
-                        { "other_config:port-quota", "6" },
-                        { "other_config:statistics-interval", "1" },
-                        { "other_config:flight-limit", "64" },
-                        { "other_config:identity-keys",
-                          "project, security-groups  a" }));
+    CU_ASSERT(INSPECTOR(
+        { "enabled", "false" }, { "mode", "inline" }, { "select", "flows" },
+        { "fail_mode", "closed" }, { "flow_limit", "100000000" },
+        { "active_timeout", "86400" }, { "idle_timeout", "1" },
+        { "pickup_time", "0" }, { "other_config:half-open-limit", "5" },
+        { "other_config:port-quota", "6" },
+        { "other_config:statistics-interval", "1" },
+        { "other_config:flight-limit", "64" },
+        { "other_config:identity-keys", "project, security-groups  a" }));
     UNIT_STR_EQ(faults.text, "");
     UNIT_EQ(inspector.base.enabled, false);
     UNIT_EQ(inspector.base.mode, INSP_MODE_INLINE);
@@ -197,16 +199,29 @@ static void
 test_numbers(void)
 {
     static const char *const bad[] = {
-        "x", "", " 5", "5 ", "+5", "-5", "5x", "0x10", "1e3", "0",
-        "100000001", "18446744073709551616", "99999999999999999999999",
+        "x",
+        "",
+        " 5",
+        "5 ",
+        "+5",
+        "-5",
+        "5x",
+        "0x10",
+        "1e3",
+        "0",
+        "100000001",
+        "18446744073709551616",
+        "99999999999999999999999",
     };
 
     for (size_t i = 0; i < INSP_ARRAY_SIZE(bad); i++) {
         char said[200];
 
         CU_ASSERT(!INSPECTOR({ "flow_limit", bad[i] }));
-        snprintf(said, sizeof said, "flow_limit '%s': not a whole number "
-                 "from 1 to 100000000", bad[i]);
+        snprintf(said, sizeof said,
+                 "flow_limit '%s': not a whole number "
+                 "from 1 to 100000000",
+                 bad[i]);
         UNIT_STR_EQ(faults.text, said);
         UNIT_EQ(inspector.base.flow_limit, 262144);
     }
@@ -220,12 +235,12 @@ test_numbers(void)
     CU_ASSERT(!UPLINK({ "target", "ssl:c" }, { "inactivity_probe", "999" }));
     UNIT_STR_EQ(faults.text, "inactivity_probe '999': not 0, nor a whole "
                              "number from 1000 to 3600000");
-    CU_ASSERT(!parse_inspector(SETTINGS({ "name", "i" },
-                                        { "id", "4294967296" }), 2));
+    CU_ASSERT(!parse_inspector(
+        SETTINGS({ "name", "i" }, { "id", "4294967296" }), 2));
     UNIT_STR_EQ(faults.text, "id '4294967296': not a whole number from 1 to "
                              "4294967295");
-    CU_ASSERT(parse_inspector(SETTINGS({ "name", "i" },
-                                       { "id", "4294967295" }), 2));
+    CU_ASSERT(
+        parse_inspector(SETTINGS({ "name", "i" }, { "id", "4294967295" }), 2));
     UNIT_EQ(inspector.base.id, UINT32_MAX);
 }
 
@@ -235,8 +250,7 @@ test_words(void)
     CU_ASSERT(!INSPECTOR({ "mode", "Tap" }));
     UNIT_STR_EQ(faults.text, "mode 'Tap': not one of tap, inline");
     CU_ASSERT(!INSPECTOR({ "select", "" }));
-    UNIT_STR_EQ(faults.text,
-                "select '': not one of vm-to-vm, vm, all, flows");
+    UNIT_STR_EQ(faults.text, "select '': not one of vm-to-vm, vm, all, flows");
     CU_ASSERT(!INSPECTOR({ "enabled", "yes" }));
     UNIT_STR_EQ(faults.text, "enabled 'yes': neither true nor false");
     CU_ASSERT(!UPLINK({ "target", "ssl:c:1" }, { "format", "syslog" }));
@@ -250,9 +264,9 @@ test_words(void)
 static void
 test_all_faults(void)
 {
-    CU_ASSERT(!parse_inspector(SETTINGS({ "flow_limit", "x" },
-                                        { "mode", "y" },
-                                        { "idle_timeout", "0" }), 3));
+    CU_ASSERT(!parse_inspector(SETTINGS({ "flow_limit", "x" }, { "mode", "y" },
+                                        { "idle_timeout", "0" }),
+                               3));
     UNIT_EQ(faults.n, 5);
     CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "name: must be set"));
     CU_ASSERT_PTR_NOT_NULL(strstr(faults.text, "id: must be set"));
@@ -275,16 +289,16 @@ test_names(void)
     UNIT_STR_EQ(inspector.base.name, name);
     CU_ASSERT(!parse_inspector(SETTINGS({ "name", "" }, { "id", "1" }), 2));
     UNIT_STR_EQ(faults.text, "name: is empty");
-    CU_ASSERT(!parse_inspector(SETTINGS({ "name", "a\nb" }, { "id", "1" }),
-                               2));
+    CU_ASSERT(
+        !parse_inspector(SETTINGS({ "name", "a\nb" }, { "id", "1" }), 2));
     UNIT_STR_EQ(faults.text, "name: has control characters in it");
 }
 
 static void
 test_unknown_keys(void)
 {
-    CU_ASSERT(INSPECTOR({ "other_config:flow-limt", "5" },
-                        { "status", "x" }, { "external_ids", "y" }));
+    CU_ASSERT(INSPECTOR({ "other_config:flow-limt", "5" }, { "status", "x" },
+                        { "external_ids", "y" }));
     UNIT_STR_EQ(faults.text, "");
     UNIT_STR_EQ(warnings.text, "other_config:flow-limt: no such setting");
 }
@@ -319,7 +333,8 @@ static void
 test_token(void)
 {
     CU_ASSERT(parse_uplink(SETTINGS({ "name", "u" }, { "target", "ssl:c" },
-                                    { "token_file", "/t" }), 3));
+                                    { "token_file", "/t" }),
+                           3));
     UNIT_STR_EQ(faults.text, "");
     UNIT_STR_EQ(uplink.base.token_file, "/t");
     UNIT_STR_EQ(uplink.base.private_key, "");
@@ -329,7 +344,8 @@ test_token(void)
                      "stands in for certificates"));
     CU_ASSERT(!parse_uplink(SETTINGS({ "name", "u" }, { "target", "ssl:c" },
                                      { "token_file", "/t" },
-                                     { "bootstrap_ca_cert", "true" }), 4));
+                                     { "bootstrap_ca_cert", "true" }),
+                            4));
     CU_ASSERT(UPLINK({ "target", "ssl:c" }, { "crl_file", "/t" }));
     UNIT_STR_EQ(uplink.base.crl_file, "/t");
 }
@@ -350,12 +366,11 @@ test_spool(void)
 static void
 test_certificates(void)
 {
-    CU_ASSERT(!parse_uplink(SETTINGS({ "name", "u" },
-                                     { "target", "ssl:c" }), 2));
-    UNIT_STR_EQ(faults.text,
-                "private_key: must be set, here or in table SSL; "
-                "certificate: must be set, here or in table SSL; "
-                "ca_cert: must be set, here or in table SSL");
+    CU_ASSERT(
+        !parse_uplink(SETTINGS({ "name", "u" }, { "target", "ssl:c" }), 2));
+    UNIT_STR_EQ(faults.text, "private_key: must be set, here or in table SSL; "
+                             "certificate: must be set, here or in table SSL; "
+                             "ca_cert: must be set, here or in table SSL");
     CU_ASSERT(!UPLINK({ "target", "ssl:c" },
                       { "other_config:ssl-protocols", "TLSv1.3,TLSv1.1" }));
     UNIT_STR_EQ(faults.text, "other_config:ssl-protocols 'TLSv1.1': neither "
@@ -418,24 +433,28 @@ test_target_faults(void)
     static const struct {
         const char *target, *fault;
     } bad[] = {
-        { "tcp:10.0.0.1:4739", "target 'tcp:10.0.0.1:4739': a plain uplink "
+        { "tcp:10.0.0.1:4739",
+          "target 'tcp:10.0.0.1:4739': a plain uplink "
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
-        { "udp:10.0.0.1:4739", "target 'udp:10.0.0.1:4739': a plain uplink "
+        { "udp:10.0.0.1:4739",
+          "target 'udp:10.0.0.1:4739': a plain uplink "
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
-        { "ptcp:4740", "target 'ptcp:4740': a plain uplink "
+        { "ptcp:4740",
+          "target 'ptcp:4740': a plain uplink "
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
         { "pssl:x", "target 'pssl:x': port 'x' is not a whole number from 1 "
-          "to 65535" },
+                    "to 65535" },
         { "pssl:0", "target 'pssl:0': port '0' is not a whole number from 1 "
-          "to 65535" },
+                    "to 65535" },
         { "pssl:1:c", "target 'pssl:1:c': 'c' is no address to listen on: "
-          "pssl:PORT:ADDRESS" },
+                      "pssl:PORT:ADDRESS" },
         { "pssl:1:[::1]:2", "target 'pssl:1:[::1]:2': something stands "
-          "behind the address" },
+                            "behind the address" },
         { "pssl:1,ssl:a", "target 'pssl:1,ssl:a': what listens for the "
-          "collector must be the only one" },
+                          "collector must be the only one" },
         { "ssl:a,", "target '': not ssl:HOST:PORT" },
-        { "ssl:a,tcp:b", "target 'tcp:b': a plain uplink "
+        { "ssl:a,tcp:b",
+          "target 'tcp:b': a plain uplink "
           "cannot be configured; records go over TLS only: ssl:HOST:PORT" },
         { "ssl:1,ssl:2,ssl:3,ssl:4,ssl:5,ssl:6,ssl:7,ssl:8,ssl:9",
           "target 'ssl:9': one too many; 8 is the most" },
@@ -446,20 +465,20 @@ test_target_faults(void)
         { "ssl::4740", "target 'ssl::4740': '' is no host name" },
         { "ssl:a b:1", "target 'ssl:a b:1': 'a b' is no host name" },
         { "ssl:c:", "target 'ssl:c:': port '' is not a whole number from 1 "
-          "to 65535" },
+                    "to 65535" },
         { "ssl:c:0", "target 'ssl:c:0': port '0' is not a whole number from "
-          "1 to 65535" },
+                     "1 to 65535" },
         { "ssl:c:65536", "target 'ssl:c:65536': port '65536' is not a whole "
-          "number from 1 to 65535" },
+                         "number from 1 to 65535" },
         { "ssl:c:+1", "target 'ssl:c:+1': port '+1' is not a whole number "
-          "from 1 to 65535" },
+                      "from 1 to 65535" },
         { "ssl:2001:db8::1:5", "target 'ssl:2001:db8::1:5': an IPv6 address "
-          "stands in brackets: ssl:[ADDRESS]:PORT" },
+                               "stands in brackets: ssl:[ADDRESS]:PORT" },
         { "ssl:[2001:db8::1", "target 'ssl:[2001:db8::1': ']' is missing" },
         { "ssl:[10.0.0.1]:5", "target 'ssl:[10.0.0.1]:5': '10.0.0.1' is no "
-          "IPv6 address" },
+                              "IPv6 address" },
         { "ssl:[::1]5", "target 'ssl:[::1]5': port '5' is not a whole "
-          "number from 1 to 65535" },
+                        "number from 1 to 65535" },
     };
     char longer[600];
 
@@ -540,8 +559,7 @@ static void
 test_rule_faults(void)
 {
     CU_ASSERT(!RULE({ "priority", "65536" }, { "direction", "in" },
-                    { "action", "pass" }, { "log", "1" },
-                    { "slot", "12" }));
+                    { "action", "pass" }, { "log", "1" }, { "slot", "12" }));
     UNIT_EQ(faults.n, 5);
     UNIT_STR_EQ(faults.text,
                 "priority '65536': not a whole number from 0 to 65535; "
@@ -597,7 +615,7 @@ test_long_lists(void)
     static struct insp_setting settings[10242] = { { "name", "r1" } };
 
     for (size_t i = 1; i < INSP_ARRAY_SIZE(settings); i++) {
-        settings[i] = (struct insp_setting) { "destination", "10.0.0.1" };
+        settings[i] = (struct insp_setting){ "destination", "10.0.0.1" };
     }
     CU_ASSERT(parse_rule(settings, 10241));
     UNIT_STR_EQ(faults.text, "");
@@ -630,12 +648,12 @@ test_cross_checks(void)
     CU_ASSERT(!RULE({ "slot", "5" }, { "action", "deny" }));
     UNIT_EQ(faults.n, 1);
 
-    CU_ASSERT(!FUNCTION({ "probe_interval", "3000" },
-                        { "probe_timeout", "x" }));
+    CU_ASSERT(
+        !FUNCTION({ "probe_interval", "3000" }, { "probe_timeout", "x" }));
     UNIT_STR_EQ(faults.text, "probe_timeout 'x': not a whole number from 40 "
                              "to 7200000");
-    CU_ASSERT(!parse_function(SETTINGS({ "name", "f" },
-                                       { "arms", "by-direction" }), 2));
+    CU_ASSERT(!parse_function(
+        SETTINGS({ "name", "f" }, { "arms", "by-direction" }), 2));
     UNIT_STR_EQ(faults.text, "slot: must be set; input_port: must be set");
 }
 
@@ -651,8 +669,7 @@ test_learnt_services(void)
     CU_ASSERT(!RULE({ "service", "app:https" }));
     UNIT_EQ(faults.n, 1);
     CU_ASSERT(strstr(faults.text, "service 'app:https': no such protocol: "
-                                  "there are http, http2, ")
-              == faults.text);
+                                  "there are http, http2, ") == faults.text);
     UNIT_STR_EQ(warnings.text, "");
 }
 
@@ -675,11 +692,10 @@ test_function(void)
     UNIT_EQ(function.base.probe_interval_ms, 500);
     UNIT_EQ(function.base.probe_timeout_ms, 2000);
 
-    CU_ASSERT(FUNCTION({ "output_port", "p-out" },
-                       { "arms", "by-direction" }, { "fail_mode", "closed" },
-                       { "encap", "nsh" }, { "flight_timeout", "100" },
-                       { "probe_interval", "0" }, { "probe_timeout", "40" },
-                       { "enabled", "false" }));
+    CU_ASSERT(FUNCTION({ "output_port", "p-out" }, { "arms", "by-direction" },
+                       { "fail_mode", "closed" }, { "encap", "nsh" },
+                       { "flight_timeout", "100" }, { "probe_interval", "0" },
+                       { "probe_timeout", "40" }, { "enabled", "false" }));
     UNIT_STR_EQ(faults.text, "");
     UNIT_STR_EQ(function.output_port, "p-out");
     UNIT_EQ(function.base.one_armed, false);
@@ -708,15 +724,18 @@ test_function_faults(void)
     for (size_t i = 0; i < INSP_ARRAY_SIZE(built_in); i++) {
         char said[100];
 
-        CU_ASSERT(!parse_function(SETTINGS({ "name", "f" },
-                                           { "slot", built_in[i] },
-                                           { "input_port", "p" }), 3));
-        snprintf(said, sizeof said, "slot %s is built in: service functions "
-                 "go to slots 4 to 11", built_in[i]);
+        CU_ASSERT(
+            !parse_function(SETTINGS({ "name", "f" }, { "slot", built_in[i] },
+                                     { "input_port", "p" }),
+                            3));
+        snprintf(said, sizeof said,
+                 "slot %s is built in: service functions "
+                 "go to slots 4 to 11",
+                 built_in[i]);
         UNIT_STR_EQ(faults.text, said);
     }
-    CU_ASSERT(!parse_function(SETTINGS({ "name", "f" }, { "slot", "12" },
-                                       { "input_port", "" }), 3));
+    CU_ASSERT(!parse_function(
+        SETTINGS({ "name", "f" }, { "slot", "12" }, { "input_port", "" }), 3));
     UNIT_STR_EQ(faults.text, "slot 12: there are slots 0 to 11; "
                              "input_port: is empty");
     CU_ASSERT(!FUNCTION({ "arms", "by-direction" }));
@@ -767,11 +786,15 @@ static void
 test_keys(void)
 {
     static const char *const rule_keys[] = {
-        "name", "enabled", "priority", "slot", "direction", "source",
-        "destination", "service", "action", "symmetric", "log", NULL,
+        "name",      "enabled",   "priority",    "slot",
+        "direction", "source",    "destination", "service",
+        "action",    "symmetric", "log",         NULL,
     };
     static const char *const set_keys[] = {
-        "name", "enabled", "addresses", NULL,
+        "name",
+        "enabled",
+        "addresses",
+        NULL,
     };
     size_t i;
 
@@ -874,32 +897,17 @@ test_free(void)
     insp_config_set_uninit(&set);
 }
 
-UNIT_MAIN("config",
-          UNIT_TEST(test_defaults),
-          UNIT_TEST(test_values),
-          UNIT_TEST(test_numbers),
-          UNIT_TEST(test_words),
-          UNIT_TEST(test_all_faults),
-          UNIT_TEST(test_names),
-          UNIT_TEST(test_unknown_keys),
-          UNIT_TEST(test_keys_too_long),
-          UNIT_TEST(test_limits),
-          UNIT_TEST(test_token), UNIT_TEST(test_spool),
-          UNIT_TEST(test_certificates),
-          UNIT_TEST(test_targets),
-          UNIT_TEST(test_several_targets),
-          UNIT_TEST(test_target_faults),
-          UNIT_TEST(test_rule_defaults),
-          UNIT_TEST(test_rule_values),
-          UNIT_TEST(test_rule_faults),
-          UNIT_TEST(test_lists),
-          UNIT_TEST(test_long_lists),
-          UNIT_TEST(test_cross_checks),
-          UNIT_TEST(test_learnt_services),
-          UNIT_TEST(test_function),
-          UNIT_TEST(test_function_faults),
-          UNIT_TEST(test_set),
-          UNIT_TEST(test_keys),
-          UNIT_TEST(test_print),
-          UNIT_TEST(test_overflow),
-          UNIT_TEST(test_free))
+UNIT_MAIN("config", UNIT_TEST(test_defaults), UNIT_TEST(test_values),
+          UNIT_TEST(test_numbers), UNIT_TEST(test_words),
+          UNIT_TEST(test_all_faults), UNIT_TEST(test_names),
+          UNIT_TEST(test_unknown_keys), UNIT_TEST(test_keys_too_long),
+          UNIT_TEST(test_limits), UNIT_TEST(test_token), UNIT_TEST(test_spool),
+          UNIT_TEST(test_certificates), UNIT_TEST(test_targets),
+          UNIT_TEST(test_several_targets), UNIT_TEST(test_target_faults),
+          UNIT_TEST(test_rule_defaults), UNIT_TEST(test_rule_values),
+          UNIT_TEST(test_rule_faults), UNIT_TEST(test_lists),
+          UNIT_TEST(test_long_lists), UNIT_TEST(test_cross_checks),
+          UNIT_TEST(test_learnt_services), UNIT_TEST(test_function),
+          UNIT_TEST(test_function_faults), UNIT_TEST(test_set),
+          UNIT_TEST(test_keys), UNIT_TEST(test_print),
+          UNIT_TEST(test_overflow), UNIT_TEST(test_free))

@@ -62,7 +62,7 @@ test_too_short(void)
 
         UNIT_EQ(value, 0);
         CU_ASSERT_TRUE(c.failed);
-        UNIT_EQ(insp_cursor_left(&c), 0);       /* Loops end. */
+        UNIT_EQ(insp_cursor_left(&c), 0); /* Loops end. */
 
         /* Stays failed, even for what would fit. */
         CU_ASSERT_PTR_NULL(insp_cursor_take(&c, 0));
@@ -184,12 +184,7 @@ test_put(void)
     UNIT_EQ(insp_put_size(&p), 0);
 }
 
-UNIT_MAIN("cursor",
-          UNIT_TEST(test_numbers),
-          UNIT_TEST(test_too_short),
-          UNIT_TEST(test_take_and_skip),
-          UNIT_TEST(test_nothing),
-          UNIT_TEST(test_sub),
-          UNIT_TEST(test_limit),
-          UNIT_TEST(test_copy),
+UNIT_MAIN("cursor", UNIT_TEST(test_numbers), UNIT_TEST(test_too_short),
+          UNIT_TEST(test_take_and_skip), UNIT_TEST(test_nothing),
+          UNIT_TEST(test_sub), UNIT_TEST(test_limit), UNIT_TEST(test_copy),
           UNIT_TEST(test_put))

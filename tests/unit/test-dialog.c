@@ -106,12 +106,11 @@ test_limits(void)
 static void
 test_wanted(void)
 {
-    static const char hello[] =
-        "\x16\x03\x01\x00\x3e\x01\x00\x00\x3a\x03\x03"
-        "0123456789abcdef0123456789abcdef"
-        "\x00\x00\x02\x00\x2f\x01\x00\x00\x0f"
-        "\x00\x00\x00\x0b\x00\x09\x00\x00\x06"
-        "a.test";
+    static const char hello[] = "\x16\x03\x01\x00\x3e\x01\x00\x00\x3a\x03\x03"
+                                "0123456789abcdef0123456789abcdef"
+                                "\x00\x00\x02\x00\x2f\x01\x00\x00\x0f"
+                                "\x00\x00\x00\x0b\x00\x09\x00\x00\x06"
+                                "a.test";
     static const uint8_t alert[] = { 0x15, 3, 3, 0, 2, 2, 40 };
 
     for (unsigned int wanted = 0; wanted < 2; wanted++) {
@@ -136,7 +135,8 @@ make_hello(char *to, size_t room, const char *name, size_t padding)
 {
     size_t size = strlen(name), more = padding ? padding + 4 : 0;
     size_t lengths[] = { size + more + 56, size + more + 52, size + more + 9,
-                         size + 5, size + 3, size, padding };
+                         size + 5,         size + 3,         size,
+                         padding };
     int b[7][2], n;
 
     for (size_t i = 0; i < INSP_ARRAY_SIZE(lengths); i++) {
@@ -275,7 +275,7 @@ test_late(void)
     UNIT_EQ(n_used(ds), 2);
     feed(ds, conns, 0, 1, 1, odd + 8, 0);
     UNIT_EQ(INSP_READ(conns->flow[0].reads), INSP_READS_DONE);
-    UNIT_EQ(n_used(ds), 1);     /* What was kept of it is gone. */
+    UNIT_EQ(n_used(ds), 1); /* What was kept of it is gone. */
     feed(ds, conns, 0, 15, 15, get, 0);
     UNIT_EQ(INSP_READ(conns->app), INSP_APP_NONE);
     feed(ds, conns, 1, 1, 1, odd, 0);
@@ -535,7 +535,7 @@ test_held_worst(void)
     }
     UNIT_EQ(n_used(ds), 0);
     printf("# %zu bytes at most\n", peak.reading);
-    CU_ASSERT(peak.reading > 3600);     /* Else the test does not say much. */
+    CU_ASSERT(peak.reading > 3600); /* Else the test does not say much. */
     insp_dialogs_destroy(ds);
     free((void *) conn);
 }
@@ -551,12 +551,10 @@ test_held_phases(void)
     talk_begin(&t, INSP_PROTO_TCP, 40000, 80);
     for (unsigned int i = 0; i < 20; i++) {
         talk_text(&t, 0, get);
-        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
-                PROMISED_IDLE);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records), PROMISED_IDLE);
         UNIT_EQ(records, INSP_BLOCK_SMALL);
         talk_text(&t, 1, ok);
-        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
-                PROMISED_IDLE);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records), PROMISED_IDLE);
         UNIT_EQ(records, 0);
     }
     (void) talk_end(&t);
@@ -568,10 +566,10 @@ test_held_phases(void)
 
         snprintf(text, sizeof text,
                  "GET /%01000d HTTP/1.1\r\nHost: a.example\r\n"
-                 "User-Agent: %0200d\r\n\r\n", 7, 7);
+                 "User-Agent: %0200d\r\n\r\n",
+                 7, 7);
         talk_text(&t, 0, text);
-        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records),
-                PROMISED_IDLE);
+        UNIT_EQ(insp_dialogs_held(t.dialogs, t.conn, &records), PROMISED_IDLE);
         CU_ASSERT(records <= PROMISED_RECORDS);
         if (!i) {
             CU_ASSERT(records > 1200 && records <= PROMISED_RECORD);
@@ -636,7 +634,7 @@ test_workers(void)
     }
     for (unsigned int round = 0; round < ROUNDS; round++) {
         pthread_barrier_wait(&s.barrier);
-        n += count_events(s.ds);        /* While they work. */
+        n += count_events(s.ds); /* While they work. */
         pthread_barrier_wait(&s.barrier);
         for (uint32_t i = 0; i < N_CONNS; i++) {
             insp_dialog_end(s.ds, &s.conns[i]);
@@ -688,7 +686,7 @@ test_names(void)
     insp_names_learn(names, &key, "b.example", 9, 200, 50);
     CU_ASSERT(insp_names_find(names, &key, 201, name));
     UNIT_STR_EQ(name, "b.example");
-    key.port_id++;              /* Another VM's. */
+    key.port_id++; /* Another VM's. */
     CU_ASSERT(!insp_names_find(names, &key, 201, name));
     insp_names_learn(names, &key, "", 0, 200, 50);
     CU_ASSERT(!insp_names_find(names, &key, 201, name));
@@ -731,17 +729,10 @@ test_ports(void)
     CU_ASSERT(n > INSP_N_APPS_READ);
 }
 
-UNIT_MAIN("dialog", UNIT_TEST(test_ports),
-          UNIT_TEST(test_limits),
-          UNIT_TEST(test_wanted),
-          UNIT_TEST(test_long_names),
-          UNIT_TEST(test_long_hello),
-          UNIT_TEST(test_off),
-          UNIT_TEST(test_whose),
-          UNIT_TEST(test_late),
-          UNIT_TEST(test_not_heeded),
-          UNIT_TEST(test_held_corpus),
-          UNIT_TEST(test_held_worst),
-          UNIT_TEST(test_held_phases),
-          UNIT_TEST(test_workers),
-          UNIT_TEST(test_names))
+UNIT_MAIN("dialog", UNIT_TEST(test_ports), UNIT_TEST(test_limits),
+          UNIT_TEST(test_wanted), UNIT_TEST(test_long_names),
+          UNIT_TEST(test_long_hello), UNIT_TEST(test_off),
+          UNIT_TEST(test_whose), UNIT_TEST(test_late),
+          UNIT_TEST(test_not_heeded), UNIT_TEST(test_held_corpus),
+          UNIT_TEST(test_held_worst), UNIT_TEST(test_held_phases),
+          UNIT_TEST(test_workers), UNIT_TEST(test_names))

@@ -148,9 +148,9 @@ test_dead_port_inherits_nothing(void)
 
     run_one(engine, &ctx, &spec);
     UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
-    config.n_ports = 1;                 /* VM2 is detached. */
+    config.n_ports = 1; /* VM2 is detached. */
     apply(engine, &config);
-    run_one(engine, &ctx, &spec);       /* By a flow that is still there. */
+    run_one(engine, &ctx, &spec); /* By a flow that is still there. */
     for (int i = 0; i < 500 && insp_engine_list(engine, 1, &row, 1, 1000);
          i++) {
         usleep(2000);
@@ -198,7 +198,7 @@ test_fragments_follow_their_first(void)
     run_one(engine, &ctx, &spec);
     spec.frag = 9;
     run_one(engine, &ctx, &spec);
-    spec.ip_id = 78;                    /* Its first one never came. */
+    spec.ip_id = 78; /* Its first one never came. */
     run_one(engine, &ctx, &spec);
     UNIT_EQ(insp_engine_list(engine, 1, &row, 1, 1000), 1);
     UNIT_EQ(row.conn.packets[0], 2);
@@ -217,8 +217,12 @@ test_nat_key_is_the_original_tuple(void)
     struct insp_context ctx = pair_context(VM1, VM2);
     struct spec spec = tcp(false, INSP_TCP_SYN, 8080);
     struct insp_nat_tuple nat = {
-        .src = { 10, 0, 0, 1 }, .dst = { 192, 0, 2, 9 }, .src_port = 40000,
-        .dst_port = 80, .ip_version = 4, .proto = INSP_PROTO_TCP,
+        .src = { 10, 0, 0, 1 },
+        .dst = { 192, 0, 2, 9 },
+        .src_port = 40000,
+        .dst_port = 80,
+        .ip_version = 4,
+        .proto = INSP_PROTO_TCP,
     };
     struct insp_flow_row rows[2];
     struct insp_verdict verdict;
@@ -226,8 +230,8 @@ test_nat_key_is_the_original_tuple(void)
     struct made frame;
 
     spec_make(&frame, &spec);
-    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
-                               (uint32_t) frame.size, &nat };
+    in = (struct insp_frame){ frame.bytes, (uint32_t) frame.size,
+                              (uint32_t) frame.size, &nat };
     insp_worker_run(engine, 0, &ctx, &in, 1, now_ns(), &verdict);
     ctx = pair_context(VM2, VM1);
     spec = tcp(true, INSP_TCP_SYN | INSP_TCP_ACK, 8080);
@@ -254,8 +258,12 @@ test_nat_of_a_ping(void)
     struct insp_engine *engine = start(&config);
     struct insp_context ctx = pair_context(VM1, VM2);
     struct insp_nat_tuple nat = {
-        .src = { 10, 0, 0, 1 }, .dst = { 10, 0, 0, 2 }, .src_port = 7,
-        .dst_port = 7, .ip_version = 4, .proto = INSP_PROTO_ICMP,
+        .src = { 10, 0, 0, 1 },
+        .dst = { 10, 0, 0, 2 },
+        .src_port = 7,
+        .dst_port = 7,
+        .ip_version = 4,
+        .proto = INSP_PROTO_ICMP,
         .icmp_type = 8,
     };
     struct insp_flow_row rows[4];
@@ -271,9 +279,9 @@ test_nat_of_a_ping(void)
         frame_ip4(&f, INSP_PROTO_ICMP, 8);
         frame_icmp(&f, i == 3 ? 13 : i & 1 ? 0 : 8, 0, 7);
         nat.reply = i & 1;
-        in = (struct insp_frame) { f.bytes, (uint32_t) frame_size(&f),
-                                   (uint32_t) frame_size(&f),
-                                   i == 3 ? NULL : &nat };
+        in = (struct insp_frame){ f.bytes, (uint32_t) frame_size(&f),
+                                  (uint32_t) frame_size(&f),
+                                  i == 3 ? NULL : &nat };
         insp_worker_run(engine, 0, &ctx, &in, 1, now_ns(), &verdict);
     }
     UNIT_EQ(insp_engine_list(engine, 1, rows, 4, 1000), 2);
@@ -330,8 +338,8 @@ stress_main(void *stress_)
 
     for (int batch = 0; batch < STRESS_BATCHES; batch++) {
         bool reply = rand_r(&seed) & 1;
-        struct insp_context ctx = reply ? pair_context(VM2, VM1)
-                                        : pair_context(VM1, VM2);
+        struct insp_context ctx =
+            reply ? pair_context(VM2, VM1) : pair_context(VM1, VM2);
         struct insp_verdict verdicts[8];
         struct insp_frame in[8];
         struct made frames[8];
@@ -341,17 +349,16 @@ stress_main(void *stress_)
             uint16_t *client = reply ? &spec.dst_port : &spec.src_port;
 
             *client = (uint16_t) (1024 + rand_r(&seed) % 64);
-            spec.tcp_flags = rand_r(&seed) % 50 ? INSP_TCP_ACK
-                                                : INSP_TCP_SYN;
+            spec.tcp_flags = rand_r(&seed) % 50 ? INSP_TCP_ACK : INSP_TCP_SYN;
             spec.payload_size = (uint16_t) (rand_r(&seed) % 64);
             spec_make(&frames[i], &spec);
-            in[i] = (struct insp_frame) { frames[i].bytes,
-                                          (uint32_t) frames[i].size,
-                                          (uint32_t) frames[i].size, NULL };
+            in[i] = (struct insp_frame){ frames[i].bytes,
+                                         (uint32_t) frames[i].size,
+                                         (uint32_t) frames[i].size, NULL };
             stress->bytes += frames[i].size;
         }
-        insp_worker_run(stress->engine, stress->worker, &ctx, in, 8,
-                        now_ns(), verdicts);
+        insp_worker_run(stress->engine, stress->worker, &ctx, in, 8, now_ns(),
+                        verdicts);
     }
     return NULL;
 }
@@ -369,7 +376,7 @@ test_sums_under_stress(void)
     uint64_t bytes = 0;
 
     for (unsigned int i = 0; i < STRESS_WORKERS; i++) {
-        stress[i] = (struct stress) { engine, i, 0 };
+        stress[i] = (struct stress){ engine, i, 0 };
         pthread_create(&threads[i], NULL, stress_main, &stress[i]);
     }
     for (int i = 0; i < 20; i++) {
@@ -413,10 +420,10 @@ test_overtaken_first_segment(void)
         spec.tcp_seq = isn[i];
         run_one(engine, &ctx, &spec);
         spec.tcp_flags = INSP_TCP_ACK;
-        spec.tcp_seq = isn[i] + 1 + i;  /* Not the next one the second time. */
+        spec.tcp_seq = isn[i] + 1 + i; /* Not the next one the second time. */
         run_one(engine, &ctx, &spec);
         for (unsigned int n = 0; n < 2; n++) {
-            bool first = n == !i;       /* In order the second time. */
+            bool first = n == !i; /* In order the second time. */
             size_t from = first ? 0 : 1, to = first ? 1 : strlen(text);
             struct insp_verdict verdict;
             struct insp_frame frame;
@@ -427,8 +434,8 @@ test_overtaken_first_segment(void)
             spec_make(&made, &spec);
             memcpy(made.bytes + made.size - (to - from), text + from,
                    to - from);
-            frame = (struct insp_frame) { made.bytes, (uint32_t) made.size,
-                                          (uint32_t) made.size, NULL };
+            frame = (struct insp_frame){ made.bytes, (uint32_t) made.size,
+                                         (uint32_t) made.size, NULL };
             insp_worker_run(engine, 0, &ctx, &frame, 1, now_ns(), &verdict);
         }
         UNIT_EQ(stats(engine).readers.connections[INSP_APP_SSH], 1);
@@ -441,8 +448,7 @@ test_overtaken_first_segment(void)
     }
 }
 
-UNIT_MAIN("engine",
-          UNIT_TEST(test_counts_each_packet_once),
+UNIT_MAIN("engine", UNIT_TEST(test_counts_each_packet_once),
           UNIT_TEST(test_unknown_id_passes_and_is_counted),
           UNIT_TEST(test_disabled_skips_at_once),
           UNIT_TEST(test_counters_never_go_back),
@@ -450,7 +456,6 @@ UNIT_MAIN("engine",
           UNIT_TEST(test_explicit_action_knows_destination_by_mac),
           UNIT_TEST(test_fragments_follow_their_first),
           UNIT_TEST(test_nat_key_is_the_original_tuple),
-          UNIT_TEST(test_nat_of_a_ping),
-          UNIT_TEST(test_absurd_flow_limit),
+          UNIT_TEST(test_nat_of_a_ping), UNIT_TEST(test_absurd_flow_limit),
           UNIT_TEST(test_overtaken_first_segment),
           UNIT_TEST(test_sums_under_stress))

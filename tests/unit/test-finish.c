@@ -134,7 +134,8 @@ backwards(const char *hex, uint8_t *bytes)
 }
 
 /* The vector that FoxIO publishes, with GREASE added, which must not count.
- * Mutations: sort signature algorithms; count GREASE; keep ALPN in the list. */
+ * Mutations: sort signature algorithms; count GREASE; keep ALPN in the list.
+ */
 static void
 test_ja4(void)
 {
@@ -659,8 +660,8 @@ test_field_table(void)
 }
 
 UNIT_MAIN("finish", UNIT_TEST(test_ja4), UNIT_TEST(test_ja4_published),
-          UNIT_TEST(test_ja4_head),
-          UNIT_TEST(test_ja4_many), UNIT_TEST(test_ja3), UNIT_TEST(test_hassh),
+          UNIT_TEST(test_ja4_head), UNIT_TEST(test_ja4_many),
+          UNIT_TEST(test_ja3), UNIT_TEST(test_hassh),
           UNIT_TEST(test_certificate), UNIT_TEST(test_hostile_certificate),
           UNIT_TEST(test_tidy), UNIT_TEST(test_tidy_twice),
           UNIT_TEST(test_nothing_to_do), UNIT_TEST(test_field_table),

@@ -114,9 +114,8 @@ come_back(struct bench *b, const struct insp_flight_key *key, uint32_t print)
 }
 
 static const char *
-come_back_print(struct bench *b, int cookie,
-                const struct insp_flight_key *key, uint32_t print,
-                bool *changed)
+come_back_print(struct bench *b, int cookie, const struct insp_flight_key *key,
+                uint32_t print, bool *changed)
 {
     static char context[INSP_FLIGHT_CONTEXT_MAX];
     size_t size;
@@ -325,7 +324,7 @@ test_lost_by_function(void)
 
 /* Mutation: no idle time; entries that are never given back, or that stay in
  * their chain. */
-#define FEW (LIMIT / 8)         /* Not short of entries. */
+#define FEW (LIMIT / 8) /* Not short of entries. */
 
 static void
 test_idle_entries_are_freed(void)
@@ -336,8 +335,7 @@ test_idle_entries_are_freed(void)
     begin(&b, LIMIT);
     for (int round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < FEW; i++) {
-            struct insp_flight_key key =
-                key_of(7, i + (uint32_t) round * FEW);
+            struct insp_flight_key key = key_of(7, i + (uint32_t) round * FEW);
 
             CU_ASSERT(send(&b, &key, &zone1, "one", i) > 0);
             UNIT_STR_EQ(come_back(&b, &key, i), "one");
@@ -586,7 +584,8 @@ test_cookie_of_duplicates(void)
 
     begin(&b, LIMIT);
     for (uint32_t i = 1; i <= 20; i++) {
-        cookie = send_by(&b, &key, &zone1, "one", 2 * i, INSP_FLIGHT_BY_COOKIE);
+        cookie =
+            send_by(&b, &key, &zone1, "one", 2 * i, INSP_FLIGHT_BY_COOKIE);
     }
     for (uint32_t i = 1; i <= 20; i++) {
         UNIT_STR_EQ(come_back_print(&b, cookie, &key, 2 * i, &changed), "one");
@@ -596,8 +595,8 @@ test_cookie_of_duplicates(void)
     /* One that stays out while many pass it. */
     CU_ASSERT(send_by(&b, &key, &zone1, "one", 98, INSP_FLIGHT_BY_COOKIE) > 0);
     for (uint32_t i = 200; i < 400; i++) {
-        CU_ASSERT(send_by(&b, &key, &zone1, "one", 2 * i, INSP_FLIGHT_BY_COOKIE)
-                  > 0);
+        CU_ASSERT(send_by(&b, &key, &zone1, "one", 2 * i,
+                          INSP_FLIGHT_BY_COOKIE) > 0);
         UNIT_STR_EQ(come_back_print(&b, cookie, &key, 2 * i, &changed), "one");
     }
     UNIT_STR_EQ(come_back_print(&b, cookie, &key, 98, &changed), "one");

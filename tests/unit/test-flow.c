@@ -269,7 +269,7 @@ test_key_tells_apart(void)
             ((uint8_t *) &other)[i] ^= 1;
             CU_ASSERT_FALSE(insp_key_equal(&key, &other));
             if (version == 4 && i < 32 && i % 16 < 12) {
-                continue;       /* The same in all addresses of IPv4. */
+                continue; /* The same in all addresses of IPv4. */
             }
             CU_ASSERT(insp_key_hash(&key, &secret) !=
                       insp_key_hash(&other, &secret));

@@ -103,7 +103,7 @@ test_who_listens(void)
     struct insp_record_connection c = connection(1, 80, 10);
 
     CU_ASSERT(insp_inventory_is_service(&c));
-    c.state = INSP_CONN_ANSWERED | INSP_CONN_CLOSED;    /* Refused. */
+    c.state = INSP_CONN_ANSWERED | INSP_CONN_CLOSED; /* Refused. */
     CU_ASSERT(!insp_inventory_is_service(&c));
     c.state = INSP_CONN_ANSWERED | INSP_CONN_ESTABLISHED | INSP_CONN_MIDSTREAM;
     CU_ASSERT(!insp_inventory_is_service(&c));
@@ -112,11 +112,11 @@ test_who_listens(void)
     CU_ASSERT(insp_inventory_is_service(&c));
     c.state = 0;
     CU_ASSERT(!insp_inventory_is_service(&c));
-    c.state = INSP_CONN_ANSWERED;       /* The answer was seen first. */
+    c.state = INSP_CONN_ANSWERED; /* The answer was seen first. */
     c.l4_port[0] = 53;
     c.l4_port[1] = 40000;
     CU_ASSERT(!insp_inventory_is_service(&c));
-    c.l4_port[0] = 67;                  /* Speaks to its client first. */
+    c.l4_port[0] = 67; /* Speaks to its client first. */
     c.l4_port[1] = 68;
     CU_ASSERT(!insp_inventory_is_service(&c));
     c.proto = INSP_PROTO_ICMP;
@@ -229,12 +229,16 @@ test_hostile_words(void)
     struct found f;
 
     begin(&f, INSP_APP_HTTP);
-    add(&f, INSP_FIELD_HTTP_SERVER, "a\xff" "b\0c", 5, 0);
+    add(&f, INSP_FIELD_HTTP_SERVER,
+        "a\xff"
+        "b\0c",
+        5, 0);
     add_text(&f, INSP_FIELD_TLS_VERSION, "x,y");
     add(&f, INSP_FIELD_TLS_VERSION, "\x80", 1, 0);
     told(insp_inventory_see(inv, &c, &f.event));
     (void) insp_inventory_list(inv, &l, 1);
-    UNIT_STR_EQ(l.software, "a\xef\xbf\xbd" "b");
+    UNIT_STR_EQ(l.software, "a\xef\xbf\xbd"
+                            "b");
     UNIT_STR_EQ(l.versions, "");
 
     /* Versions without end stay within their room. */
@@ -263,7 +267,7 @@ test_share(void)
     for (unsigned int i = 0; i < 3 * INSP_LISTENERS_OF_PORT; i++) {
         c = connection(2, (uint16_t) (1000 + i), 20 + i);
         told(insp_inventory_see(inv, &c, NULL));
-        c = connection(2, 1000, 20 + i);        /* In use all the time. */
+        c = connection(2, 1000, 20 + i); /* In use all the time. */
         told(insp_inventory_see(inv, &c, NULL));
     }
     n = insp_inventory_list(inv, NULL, 0);
@@ -385,7 +389,8 @@ test_leases(void)
     insp_leases_note(leases, 3, &lease, SECOND);
     UNIT_STR_EQ(insp_leases_name_of(leases, 3, mapped, SECOND), "a.b.c");
     UNIT_STR_EQ(insp_leases_name_of(leases, 3, mapped,
-                                    UINT64_C(31 * 24 * 3600) * SECOND), "");
+                                    UINT64_C(31 * 24 * 3600) * SECOND),
+                "");
     insp_leases_destroy(leases);
 }
 
@@ -393,8 +398,8 @@ static void
 test_host_names(void)
 {
     static const char *const none[] = {
-        "", ".", "a b", "a\nb", "\xc3\xa4",
-        "a-name-of-a-host-that-is-longer-than-is-kept"
+        "",     ".",        "a b",
+        "a\nb", "\xc3\xa4", "a-name-of-a-host-that-is-longer-than-is-kept"
     };
     struct insp_lease lease;
 
@@ -437,22 +442,16 @@ test_many_leases(void)
     CU_ASSERT(dhcp(&lease, "ack", 1, "h", 3600));
     for (unsigned int i = 0; i < 200000; i++) {
         insp_leases_note(leases, i + 1, &lease, SECOND + i);
-        known += !strcmp(insp_leases_name_of(leases, i + 1, mapped, SECOND + i),
-                         "h");
+        known +=
+            !strcmp(insp_leases_name_of(leases, i + 1, mapped, SECOND + i),
+                    "h");
     }
     UNIT_EQ(known, 200000);
     insp_leases_destroy(leases);
 }
 
-UNIT_MAIN("inventory",
-          UNIT_TEST(test_who_listens),
-          UNIT_TEST(test_news),
-          UNIT_TEST(test_weaknesses),
-          UNIT_TEST(test_hostile_words),
-          UNIT_TEST(test_share),
-          UNIT_TEST(test_bound),
-          UNIT_TEST(test_gone),
-          UNIT_TEST(test_leases),
-          UNIT_TEST(test_host_names),
-          UNIT_TEST(test_leases_v6),
-          UNIT_TEST(test_many_leases))
+UNIT_MAIN("inventory", UNIT_TEST(test_who_listens), UNIT_TEST(test_news),
+          UNIT_TEST(test_weaknesses), UNIT_TEST(test_hostile_words),
+          UNIT_TEST(test_share), UNIT_TEST(test_bound), UNIT_TEST(test_gone),
+          UNIT_TEST(test_leases), UNIT_TEST(test_host_names),
+          UNIT_TEST(test_leases_v6), UNIT_TEST(test_many_leases))

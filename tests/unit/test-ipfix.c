@@ -23,7 +23,7 @@ struct sink {
     unsigned int n_records, n_ports, n_gone, n_exporters, n_messages;
     size_t longest;
     bool same_domain;
-    bool is_mutated;        /* Identities may be none. */
+    bool is_mutated; /* Identities may be none. */
     const char *fault;
 };
 

@@ -365,8 +365,7 @@ test_plain_size(void)
 
                 memset(text, at % 2 ? '!' : 0x7f, sizeof text);
                 text[at] = (uint8_t) c;
-                UNIT_EQ(insp_plain_size(text, text + size),
-                        plain ? size : at);
+                UNIT_EQ(insp_plain_size(text, text + size), plain ? size : at);
             }
         }
     }
@@ -391,4 +390,5 @@ UNIT_MAIN("json", UNIT_TEST(test_connection), UNIT_TEST(test_protocols),
           UNIT_TEST(test_addresses), UNIT_TEST(test_times),
           UNIT_TEST(test_hostile_names), UNIT_TEST(test_random),
           UNIT_TEST(test_longest), UNIT_TEST(test_no_room),
-          UNIT_TEST(test_check), UNIT_TEST(test_plain_size), UNIT_TEST(test_utf8))
+          UNIT_TEST(test_check), UNIT_TEST(test_plain_size),
+          UNIT_TEST(test_utf8))

@@ -94,8 +94,7 @@ test_new_version_reaches_live_connections(void)
     UNIT_EQ(row.conn.policy_version, 1);
     UNIT_STR_EQ(row.conn.rule, "");
 
-    rig_rule(&d.r, "cut", 2, FROM, INSP_ACTION_RESET, "vm:one", "",
-             "tcp/80");
+    rig_rule(&d.r, "cut", 2, FROM, INSP_ACTION_RESET, "vm:one", "", "tcp/80");
     desk_apply(&d);
     /* The reply first: it is the initiator's direction that counts. */
     UNIT_EQ(send_tcp(&d, true, INSP_TCP_ACK, 80), INSP_VERDICT_RESET);
@@ -122,7 +121,8 @@ test_midstream_is_picked_up_for_a_while(void)
         desk_open(&d);
         d.inspector.pickup_time_ms = i ? 0 : 60000;
         rig_rule(&d.r, "web", 2, FROM, INSP_ACTION_ALLOW, "vm:one", "",
-                 "tcp/80")->priority = 2000;
+                 "tcp/80")
+            ->priority = 2000;
         rig_rule(&d.r, "rest", 2, FROM, INSP_ACTION_DROP, "", "", "");
         desk_apply(&d);
         /* The server speaks first, in the middle of a connection. */
@@ -138,12 +138,11 @@ test_midstream_is_picked_up_for_a_while(void)
             rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "",
                      "tcp/82 udp/53");
             desk_apply(&d);
-            UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 82),
-                    INSP_VERDICT_DROP);
-            UNIT_EQ(run_one(d.engine, &d.there, &udp).kind,
-                    INSP_VERDICT_DROP);
+            UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 82), INSP_VERDICT_DROP);
+            UNIT_EQ(run_one(d.engine, &d.there, &udp).kind, INSP_VERDICT_DROP);
             rig_rule(&d.r, "web", 2, FROM, INSP_ACTION_ALLOW, "vm:one", "",
-                     "tcp/80")->priority = 2000;
+                     "tcp/80")
+                ->priority = 2000;
             rig_rule(&d.r, "rest", 2, FROM, INSP_ACTION_DROP, "", "", "");
             desk_apply(&d);
         }
@@ -171,12 +170,12 @@ test_full_table_never_allows_a_drop(void)
                  "tcp/1000-1999");
         desk_apply(&d);
         for (uint16_t i = 0; i < 100; i++) {
-            n_passed += send_tcp(&d, false, INSP_TCP_SYN, 3000 + i)
-                        == INSP_VERDICT_ALLOW;
+            n_passed += send_tcp(&d, false, INSP_TCP_SYN, 3000 + i) ==
+                        INSP_VERDICT_ALLOW;
         }
         for (uint16_t i = 0; i < 100; i++) {
-            n_dropped += send_tcp(&d, false, INSP_TCP_SYN, 1000 + i)
-                         == INSP_VERDICT_DROP;
+            n_dropped += send_tcp(&d, false, INSP_TCP_SYN, 1000 + i) ==
+                         INSP_VERDICT_DROP;
         }
         UNIT_EQ(n_dropped, 100);
         if (closed) {
@@ -204,9 +203,9 @@ test_copies_of_a_flood_are_judged_each(void)
     desk_apply(&d);
     one = d.there;
     one.flags |= INSP_CONTEXT_FLOOD;
-    one.zone = (struct insp_zone) { .kind = INSP_ZONE_GROUP, .a = VM1 };
+    one.zone = (struct insp_zone){ .kind = INSP_ZONE_GROUP, .a = VM1 };
     for (int i = 0; i < 3; i++) {
-        one.out_port = 0;               /* Out of the host. */
+        one.out_port = 0; /* Out of the host. */
         UNIT_EQ(run_one(d.engine, &one, &spec).kind, INSP_VERDICT_ALLOW);
         one.out_port = VM2;
         UNIT_EQ(run_one(d.engine, &one, &spec).kind, INSP_VERDICT_DROP);
@@ -252,9 +251,8 @@ test_rules_count_over_versions(void)
 
     desk_open(&d);
     for (int i = 0; i < 3; i++) {
-        struct insp_rule *rule = rig_rule(&d.r, "no", 2, BOTH,
-                                          INSP_ACTION_DROP, "", "",
-                                          "tcp/81");
+        struct insp_rule *rule =
+            rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "", "tcp/81");
         rule->number = 42;
         desk_apply(&d);
         UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
@@ -265,7 +263,7 @@ test_rules_count_over_versions(void)
         n = insp_engine_rules(d.engine, 1, &rows, 5000);
         CU_ASSERT_FATAL(n == 1);
         if (rows[0].judged == 3 && rows[0].dropped == 6) {
-            break;                      /* Old versions are added later. */
+            break; /* Old versions are added later. */
         }
         usleep(5000);
     }
@@ -444,14 +442,13 @@ test_icmp_answers_pass_in_a_new_version(void)
     desk_open(&d);
     for (int i = 0; i < 2; i++) {
         rig_rule(&d.r, "ping", 2, BOTH, INSP_ACTION_ALLOW, "", "",
-                 "icmp/8 icmp6/128")->priority = 2000;
+                 "icmp/8 icmp6/128")
+            ->priority = 2000;
         rig_rule(&d.r, "rest", 2, BOTH, INSP_ACTION_DROP, "", "", "any");
         desk_apply(&d);
         if (!i) {
-            UNIT_EQ(send_icmp(&d, false, false, 8, 0, 7),
-                    INSP_VERDICT_ALLOW);
-            UNIT_EQ(send_icmp(&d, false, true, 128, 0, 7),
-                    INSP_VERDICT_ALLOW);
+            UNIT_EQ(send_icmp(&d, false, false, 8, 0, 7), INSP_VERDICT_ALLOW);
+            UNIT_EQ(send_icmp(&d, false, true, 128, 0, 7), INSP_VERDICT_ALLOW);
         }
         UNIT_EQ(send_icmp(&d, true, false, 0, 0, 7), INSP_VERDICT_ALLOW);
         UNIT_EQ(send_icmp(&d, true, true, 129, 0, 7), INSP_VERDICT_ALLOW);
@@ -468,14 +465,14 @@ make_udp(struct frame *f, int how)
 
     frame_begin(f);
     switch (how) {
-    case 0:                             /* IPv6, behind nine headers. */
+    case 0: /* IPv6, behind nine headers. */
         frame_eth(f, 0x86dd);
         frame_ip6(f, 60, 9 * 8 + 8);
         for (int i = 0; i < 9; i++) {
             frame_ext(f, i < 8 ? 60 : INSP_PROTO_UDP, 8);
         }
         break;
-    case 1:                             /* In the second fragment. */
+    case 1: /* In the second fragment. */
         frame_eth(f, 0x86dd);
         frame_ip6(f, 44, 8 + 8);
         frame_ext_fragment(f, 60, 1);
@@ -493,7 +490,7 @@ make_udp(struct frame *f, int how)
         frame_ip6(f, 44, 8);
         frame_ext_fragment(f, INSP_PROTO_UDP, 1);
         return;
-    case 4:                             /* Behind nine priority tags. */
+    case 4: /* Behind nine priority tags. */
         frame_eth(f, 0x8100);
         for (int i = 0; i < 8; i++) {
             frame_bytes(f, tag + 2, 2);
@@ -502,7 +499,7 @@ make_udp(struct frame *f, int how)
         frame_vlan(f, 0, 0x0800);
         frame_ip4(f, INSP_PROTO_UDP, 8);
         break;
-    case 5:                             /* Behind three. */
+    case 5: /* Behind three. */
         frame_eth(f, 0x8100);
         for (int i = 0; i < 2; i++) {
             frame_bytes(f, tag + 2, 2);
@@ -511,7 +508,7 @@ make_udp(struct frame *f, int how)
         frame_vlan(f, 0, 0x0800);
         frame_ip4(f, INSP_PROTO_UDP, 8);
         break;
-    default:                            /* SNAP. */
+    default: /* SNAP. */
         frame_eth(f, 36);
         frame_bytes(f, "\xaa\xaa\3\0\0\0\10\0", 8);
         frame_ip4(f, INSP_PROTO_UDP, 8);
@@ -613,22 +610,19 @@ test_other_receiver_is_judged_anew(void)
     UNIT_EQ(send_explicit(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 0),
             INSP_VERDICT_ALLOW);
     for (int i = 0; i < 3; i++) {
-        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0),
-                INSP_VERDICT_ALLOW);
+        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0), INSP_VERDICT_ALLOW);
         UNIT_EQ(send_explicit(&d, true, INSP_TCP_ACK, 0), INSP_VERDICT_ALLOW);
     }
     rig_rule(&d.r, "no", 2, TO, INSP_ACTION_DROP, "", "vm:one", "tcp/23");
     desk_apply(&d);
     for (int i = 0; i < 3; i++) {
-        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0),
-                INSP_VERDICT_ALLOW);
+        UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 0), INSP_VERDICT_ALLOW);
         UNIT_EQ(send_explicit(&d, false, INSP_TCP_ACK, 1), INSP_VERDICT_DROP);
     }
     desk_close(&d);
 }
 
-UNIT_MAIN("judge",
-          UNIT_TEST(test_replies_of_what_is_allowed_pass),
+UNIT_MAIN("judge", UNIT_TEST(test_replies_of_what_is_allowed_pass),
           UNIT_TEST(test_new_version_reaches_live_connections),
           UNIT_TEST(test_midstream_is_picked_up_for_a_while),
           UNIT_TEST(test_full_table_never_allows_a_drop),

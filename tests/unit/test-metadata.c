@@ -16,7 +16,7 @@ struct line {
     struct insp_stepper stepper;
     struct insp_step_config config;
     uint64_t now, wire, inspected;
-    unsigned int most;          /* Highest step so far. */
+    unsigned int most; /* Highest step so far. */
 };
 
 /* What a step leaves of metadata, in per mille. */
@@ -40,7 +40,7 @@ test_under_budget(void)
 {
     struct line l = { .config = { INSP_STEP_FULL, 10000, 1000000 } };
 
-    run(&l, 600, 100000000, 700000);            /* 0.7 % of 100 MB/s. */
+    run(&l, 600, 100000000, 700000); /* 0.7 % of 100 MB/s. */
     UNIT_EQ(l.most, INSP_STEP_FULL);
 }
 
@@ -49,7 +49,7 @@ test_floor(void)
 {
     struct line l = { .config = { INSP_STEP_FULL, 10000, 1000000 } };
 
-    run(&l, 600, 1000, 12000);                  /* Much, but little. */
+    run(&l, 600, 1000, 12000); /* Much, but little. */
     UNIT_EQ(l.most, INSP_STEP_FULL);
 }
 
@@ -59,7 +59,7 @@ test_over_budget(void)
     struct line l = { .config = { INSP_STEP_FULL, 10000, 1000000 } };
     uint64_t sent, allowed;
 
-    run(&l, 300, 100000000, 10000000);          /* 10 %. */
+    run(&l, 300, 100000000, 10000000); /* 10 %. */
     CU_ASSERT(l.stepper.step == INSP_STEP_AGGREGATES);
     insp_stepper_window(&l.stepper, &l.config, &sent, &allowed);
     CU_ASSERT(sent <= allowed);
@@ -75,7 +75,7 @@ test_over_budget(void)
 static void
 test_flood(void)
 {
-    for (uint64_t part = 20; part <= 250; part += 10) {     /* Per mille. */
+    for (uint64_t part = 20; part <= 250; part += 10) { /* Per mille. */
         struct line l = { .config = { INSP_STEP_FULL, 10000, 1000 } };
         uint64_t sent, allowed;
 
@@ -95,7 +95,7 @@ test_burst(void)
     struct line l = { .config = { INSP_STEP_FULL, 10000, 1000000 } };
 
     run(&l, 100, 100000000, 600000);
-    run(&l, 1, 0, 80000000);                    /* A spool that was drained. */
+    run(&l, 1, 0, 80000000); /* A spool that was drained. */
     run(&l, 100, 100000000, 600000);
     CU_ASSERT(l.most <= INSP_STEP_LEAN);
 }
@@ -121,7 +121,7 @@ test_another_uplink(void)
     struct line l = { .config = { INSP_STEP_FULL, 10000, 1000000 } };
 
     run(&l, 100, 100000000, 600000);
-    l.wire = 0;                                 /* Its counter begins anew. */
+    l.wire = 0; /* Its counter begins anew. */
     run(&l, 100, 100000000, 600000);
     UNIT_EQ(l.most, INSP_STEP_FULL);
     UNIT_STR_EQ(insp_step_word(INSP_STEP_TOTALS), "totals");
@@ -273,15 +273,9 @@ test_never_empty(void)
     insp_aggregates_uninit(&a);
 }
 
-UNIT_MAIN("metadata",
-          UNIT_TEST(test_under_budget),
-          UNIT_TEST(test_floor),
-          UNIT_TEST(test_over_budget),
-          UNIT_TEST(test_flood),
-          UNIT_TEST(test_burst),
-          UNIT_TEST(test_level_and_no_budget),
-          UNIT_TEST(test_another_uplink),
-          UNIT_TEST(test_sums),
-          UNIT_TEST(test_apart),
-          UNIT_TEST(test_full),
+UNIT_MAIN("metadata", UNIT_TEST(test_under_budget), UNIT_TEST(test_floor),
+          UNIT_TEST(test_over_budget), UNIT_TEST(test_flood),
+          UNIT_TEST(test_burst), UNIT_TEST(test_level_and_no_budget),
+          UNIT_TEST(test_another_uplink), UNIT_TEST(test_sums),
+          UNIT_TEST(test_apart), UNIT_TEST(test_full),
           UNIT_TEST(test_never_empty))

@@ -9,7 +9,7 @@
 #include "engine/internal.h"
 #include "rig.h"
 
-#define MS UINT64_C(1000000)
+#define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
 /* A worker that has batches of 32 packets, of which inspection takes so many
@@ -18,8 +18,8 @@ struct line {
     struct insp_depth_worker worker;
     struct insp_depth_config config;
     uint64_t now, cycles;
-    uint64_t every;             /* ns from batch to batch. */
-    unsigned int most;          /* Furthest down so far. */
+    uint64_t every;    /* ns from batch to batch. */
+    unsigned int most; /* Furthest down so far. */
     unsigned int changes;
     unsigned int jumps;         /* Of more than one step. */
     uint64_t at[INSP_N_DEPTHS]; /* How long at each depth. */
@@ -266,8 +266,8 @@ struct bed {
     struct rig_rules r;
     uint32_t version;
     uint64_t now, cycles, cost;
-    uint64_t turn_ns;           /* When the control thread has its turn. */
-    unsigned int n_read;        /* Of the counter. */
+    uint64_t turn_ns;    /* When the control thread has its turn. */
+    unsigned int n_read; /* Of the counter. */
     char log[4096];
 
     /* Of all records. */
@@ -282,8 +282,8 @@ bed_log(void *bed, enum insp_log_level level, const char *text)
 {
     struct bed *b = bed;
 
-    if (level <= INSP_LOG_INFO && strlen(b->log) + strlen(text) + 2
-                                  < sizeof b->log) {
+    if (level <= INSP_LOG_INFO &&
+        strlen(b->log) + strlen(text) + 2 < sizeof b->log) {
         strcat(strcat(b->log, text), "\n");
     }
 }
@@ -364,9 +364,13 @@ static void
 bed_open(struct bed *b, enum insp_mode mode)
 {
     memset(b, 0, sizeof *b);
-    b->host = (struct insp_host) {
-        .aux = b, .log = bed_log, .monotonic_ns = bed_ns, .wall_ns = bed_ns,
-        .random = bed_random, .cycles = bed_cycles,
+    b->host = (struct insp_host){
+        .aux = b,
+        .log = bed_log,
+        .monotonic_ns = bed_ns,
+        .wall_ns = bed_ns,
+        .random = bed_random,
+        .cycles = bed_cycles,
     };
     b->now = 1000 * SECOND;
     b->inspector = make_inspector();
@@ -383,8 +387,8 @@ bed_open(struct bed *b, enum insp_mode mode)
 static uint8_t
 bed_send(struct bed *b, bool reply, const struct spec *spec)
 {
-    return run_one_at(b->engine, reply ? &b->back : &b->there, spec,
-                      b->now).kind;
+    return run_one_at(b->engine, reply ? &b->back : &b->there, spec, b->now)
+        .kind;
 }
 
 static uint8_t
@@ -532,18 +536,18 @@ test_ports_are_told_apart(void)
         spec.payload_size = (uint16_t) i;
         spec_make(&made[i], &spec);
         size = made[i].size;
-        if (i % 8 == 1) {                       /* 4 of 32: ARP. */
+        if (i % 8 == 1) { /* 4 of 32: ARP. */
             made[i].bytes[13] = 6;
-        } else if (i % 8 == 2) {                /* 4: nobody's. */
+        } else if (i % 8 == 2) { /* 4: nobody's. */
             made[i].bytes[12] = 0x88, made[i].bytes[13] = (uint8_t) i;
-        } else if (i % 8 == 3) {                /* 4: cut off. */
+        } else if (i % 8 == 3) { /* 4: cut off. */
             made[i].size = 20;
-        } else if (i % 16 == 4) {               /* Some are fragments. */
+        } else if (i % 16 == 4) { /* Some are fragments. */
             made[i].bytes[21] = 9;
         }
-        frames[i] = (struct insp_frame) { made[i].bytes,
-                                          (uint32_t) made[i].size,
-                                          (uint32_t) size, NULL };
+        frames[i] =
+            (struct insp_frame){ made[i].bytes, (uint32_t) made[i].size,
+                                 (uint32_t) size, NULL };
     }
     CU_ASSERT(insp_worker_run(b.engine, 0, &b.there, frames, INSP_BATCH_MAX,
                               b.now, verdicts));
@@ -569,9 +573,11 @@ test_no_drop_becomes_an_allow(void)
 
     bed_open(&b, INSP_MODE_INLINE);
     rig_rule(&b.r, "web", 2, INSP_DIRECTION_BOTH, INSP_ACTION_ALLOW, "vm:one",
-             "vm:two", "tcp/80")->priority = 3000;
+             "vm:two", "tcp/80")
+        ->priority = 3000;
     rig_rule(&b.r, "no", 2, INSP_DIRECTION_BOTH, INSP_ACTION_RESET, "", "",
-             "tcp/23")->priority = 2000;
+             "tcp/23")
+        ->priority = 2000;
     rig_rule(&b.r, "rest", 2, INSP_DIRECTION_BOTH, INSP_ACTION_DROP, "", "",
              "any");
     bed_apply(&b);
@@ -608,11 +614,12 @@ test_nobody_inherits_what_is_known(void)
     struct spec spec = tcp(false, INSP_TCP_ACK, 80);
 
     bed_open(&b, INSP_MODE_INLINE);
-    b.there.zone = (struct insp_zone) { .kind = INSP_ZONE_EXPLICIT };
+    b.there.zone = (struct insp_zone){ .kind = INSP_ZONE_EXPLICIT };
     rig_rule(&b.r, "one", 2, INSP_DIRECTION_FROM_VM, INSP_ACTION_ALLOW,
-             "vm:one", "", "")->priority = 2000;
-    rig_rule(&b.r, "rest", 2, INSP_DIRECTION_FROM_VM, INSP_ACTION_DROP, "",
-             "", "");
+             "vm:one", "", "")
+        ->priority = 2000;
+    rig_rule(&b.r, "rest", 2, INSP_DIRECTION_FROM_VM, INSP_ACTION_DROP, "", "",
+             "");
     bed_apply(&b);
     UNIT_EQ(bed_send(&b, false, &spec), INSP_VERDICT_ALLOW);
     bed_sink(&b, INSP_DEPTH_KNOWN);
@@ -640,8 +647,8 @@ test_fail_mode(void)
         UNIT_EQ(bed_stats(&b).depth,
                 closed ? INSP_DEPTH_KNOWN : INSP_DEPTH_PORTS);
         UNIT_EQ(bed_tcp(&b, false, INSP_TCP_ACK, 1, 80), INSP_VERDICT_ALLOW);
-        UNIT_EQ(bed_send(&b, false, &spec), closed ? INSP_VERDICT_DROP
-                                                   : INSP_VERDICT_ALLOW);
+        UNIT_EQ(bed_send(&b, false, &spec),
+                closed ? INSP_VERDICT_DROP : INSP_VERDICT_ALLOW);
         bed_close(&b);
     }
 }
@@ -664,7 +671,7 @@ test_tap(void)
     UNIT_EQ(bed_tcp(&b, false, INSP_TCP_SYN, 2, 23), INSP_VERDICT_ALLOW);
     bed_sink(&b, INSP_DEPTH_PORTS);
     UNIT_EQ(bed_tcp(&b, false, INSP_TCP_SYN, 2, 23), INSP_VERDICT_ALLOW);
-    insp_policy_counters(policy, 0, &judged, &(uint64_t) { 0 });
+    insp_policy_counters(policy, 0, &judged, &(uint64_t){ 0 });
     UNIT_EQ(judged, 0);
     UNIT_EQ(bed_stats(&b).verdicts[INSP_VERDICT_ALLOW],
             bed_stats(&b).inspected_packets);
@@ -693,7 +700,10 @@ static void
 test_redirects_go_on(void)
 {
     static const struct insp_function_config function = {
-        .name = "f", .id = 9, .slot = 4, .flight_timeout_ms = 1000,
+        .name = "f",
+        .id = 9,
+        .slot = 4,
+        .flight_timeout_ms = 1000,
         .fail_mode = INSP_FAIL_CLOSED,
     };
     static struct bed b;
@@ -734,11 +744,11 @@ ask(struct bed *b, uint16_t client)
     spec_make(&made, &spec);
     memcpy(made.bytes + made.size - spec.payload_size, question,
            spec.payload_size);
-    (void) insp_worker_run(
-        b->engine, 0, &b->there,
-        &(struct insp_frame) { made.bytes, (uint32_t) made.size,
-                               (uint32_t) made.size, NULL },
-        1, b->now, &verdict);
+    (void) insp_worker_run(b->engine, 0, &b->there,
+                           &(struct insp_frame){ made.bytes,
+                                                 (uint32_t) made.size,
+                                                 (uint32_t) made.size, NULL },
+                           1, b->now, &verdict);
 }
 
 /* Mutation: read whatever the depth is in insp_reads(). */
@@ -755,7 +765,7 @@ test_what_is_said_is_not_read(void)
     bed_pass(&b, 5 * SECOND, 1);
     UNIT_EQ(bed_stats(&b).depth, INSP_DEPTH_FULL);
     ask(&b, 1002);
-    ask(&b, 1001);              /* And is read again, if it goes on. */
+    ask(&b, 1001); /* And is read again, if it goes on. */
     bed_close(&b);
     UNIT_EQ(b.apps, 3);
     UNIT_EQ(b.connections, 5);
@@ -796,8 +806,8 @@ test_it_is_told(void)
     CU_ASSERT(b.sensor.shallow_packets > 10000);
     CU_ASSERT(strstr(b.log, "inspector main: inspection depth ports, was "
                             "known: inspection took 9") != NULL);
-    CU_ASSERT(strstr(b.log, "of a worker's cycles, cycle-budget is 50.0 %")
-              != NULL);
+    CU_ASSERT(strstr(b.log, "of a worker's cycles, cycle-budget is 50.0 %") !=
+              NULL);
 
     /* Idle: nobody has to come by for it to be over. */
     for (int i = 0; i < 30; i++) {
@@ -843,31 +853,25 @@ test_a_full_table_is_exact(void)
     s = bed_stats(&b);
     CU_ASSERT(s.table.refused[INSP_REMAINDER_TABLE_FULL] > 19000);
     bed_close(&b);
-    UNIT_EQ(b.remainder[INSP_REMAINDER_TABLE_FULL]
-                + (b.packets - b.remainder[INSP_REMAINDER_TABLE_FULL]),
+    UNIT_EQ(b.remainder[INSP_REMAINDER_TABLE_FULL] +
+                (b.packets - b.remainder[INSP_REMAINDER_TABLE_FULL]),
             20000);
     CU_ASSERT(b.remainder[INSP_REMAINDER_TABLE_FULL] > 19000);
 }
 
-UNIT_MAIN("overload",
-          UNIT_TEST(test_under_the_budget),
+UNIT_MAIN("overload", UNIT_TEST(test_under_the_budget),
           UNIT_TEST(test_steps_down_one_by_one),
-          UNIT_TEST(test_comes_back_by_itself),
-          UNIT_TEST(test_does_not_swing),
+          UNIT_TEST(test_comes_back_by_itself), UNIT_TEST(test_does_not_swing),
           UNIT_TEST(test_tries_what_it_does_not_know),
           UNIT_TEST(test_stays_where_nothing_helps),
           UNIT_TEST(test_goes_no_further_than_it_may),
-          UNIT_TEST(test_no_budget),
-          UNIT_TEST(test_a_gap_ends_it),
-          UNIT_TEST(test_odd_readings),
-          UNIT_TEST(test_sums_are_exact),
+          UNIT_TEST(test_no_budget), UNIT_TEST(test_a_gap_ends_it),
+          UNIT_TEST(test_odd_readings), UNIT_TEST(test_sums_are_exact),
           UNIT_TEST(test_ports_are_told_apart),
           UNIT_TEST(test_no_drop_becomes_an_allow),
           UNIT_TEST(test_nobody_inherits_what_is_known),
-          UNIT_TEST(test_fail_mode),
-          UNIT_TEST(test_tap),
+          UNIT_TEST(test_fail_mode), UNIT_TEST(test_tap),
           UNIT_TEST(test_rules_that_read_are_read_for),
           UNIT_TEST(test_redirects_go_on),
-          UNIT_TEST(test_what_is_said_is_not_read),
-          UNIT_TEST(test_it_is_told),
+          UNIT_TEST(test_what_is_said_is_not_read), UNIT_TEST(test_it_is_told),
           UNIT_TEST(test_a_full_table_is_exact))

@@ -56,8 +56,8 @@ parse(const struct frame *f)
     return parse_bytes(f->bytes, frame_size(f), frame_size(f));
 }
 
-#define CHECK_FACT(PARSED, FACT)                                            \
-    UNIT_STR_EQ(insp_packet_fact_word((PARSED).fact),                       \
+#define CHECK_FACT(PARSED, FACT)                                              \
+    UNIT_STR_EQ(insp_packet_fact_word((PARSED).fact),                         \
                 insp_packet_fact_word(INSP_PACKET_##FACT))
 
 /* An Ethernet header and an IPv4 header, for what comes next. */
@@ -248,14 +248,14 @@ test_icmp(void)
         uint8_t proto, type;
         bool has_id;
     } types[] = {
-        { 1, 0, true },      { 1, 8, true },     { 1, 13, true },
-        { 1, 14, true },     { 1, 15, true },    { 1, 16, true },
-        { 1, 17, true },     { 1, 18, true },    { 1, 42, true },
-        { 1, 43, true },     { 1, 3, false },    { 1, 5, false },
-        { 1, 11, false },    { 1, 12, false },   { 1, 128, false },
-        { 58, 128, true },   { 58, 129, true },  { 58, 160, true },
-        { 58, 161, true },   { 58, 8, false },   { 58, 1, false },
-        { 58, 135, false },  { 58, 143, false },
+        { 1, 0, true },     { 1, 8, true },     { 1, 13, true },
+        { 1, 14, true },    { 1, 15, true },    { 1, 16, true },
+        { 1, 17, true },    { 1, 18, true },    { 1, 42, true },
+        { 1, 43, true },    { 1, 3, false },    { 1, 5, false },
+        { 1, 11, false },   { 1, 12, false },   { 1, 128, false },
+        { 58, 128, true },  { 58, 129, true },  { 58, 160, true },
+        { 58, 161, true },  { 58, 8, false },   { 58, 1, false },
+        { 58, 135, false }, { 58, 143, false },
     };
 
     for (size_t i = 0; i < INSP_ARRAY_SIZE(types); i++) {
@@ -413,7 +413,7 @@ test_snap(void)
             frame_vlan(&f, 5, 36);
         }
         frame_bytes(&f, snap, sizeof snap);
-        f.bytes[14] ^= i == 2;          /* Another LLC. */
+        f.bytes[14] ^= i == 2; /* Another LLC. */
         insp_put_be16(&f.put, i == 3 ? 0x05ff : 0x0800);
         frame_ip4(&f, 17, 8);
         frame_udp(&f, 1000, 53, 8);
@@ -469,13 +469,12 @@ test_non_ip(void)
     static const struct {
         uint16_t type, ethertype;
     } types[] = {
-        { 0x8847, 0x8847 },     /* MPLS. */
-        { 0x88cc, 0x88cc },     /* LLDP. */
-        { 0x894f, 0x894f },     /* NSH. */
-        { 0xffff, 0xffff },
-        { 0x0600, 0x0600 },
-        { 0x05ff, 0 },          /* LLC: a length. */
-        { 0x0026, 0 },          /* STP. */
+        { 0x8847, 0x8847 }, /* MPLS. */
+        { 0x88cc, 0x88cc }, /* LLDP. */
+        { 0x894f, 0x894f }, /* NSH. */
+        { 0xffff, 0xffff }, { 0x0600, 0x0600 },
+        { 0x05ff, 0 }, /* LLC: a length. */
+        { 0x0026, 0 }, /* STP. */
         { 0x0000, 0 },
     };
 
@@ -503,11 +502,11 @@ test_ip4_malformed(void)
     begin_ip4(&f, 6, 20);
     frame_tcp(&f, 1, 2, 0);
 
-    f.bytes[14] = 0x44;                 /* IHL 4. */
+    f.bytes[14] = 0x44; /* IHL 4. */
     CHECK_FACT(parse(&f), IP_MALFORMED);
     f.bytes[14] = 0x40;
     CHECK_FACT(parse(&f), IP_MALFORMED);
-    f.bytes[14] = 0x65;                 /* Version 6. */
+    f.bytes[14] = 0x65; /* Version 6. */
     CHECK_FACT(parse(&f), IP_MALFORMED);
     f.bytes[14] = 0x05;
     r = parse(&f);
@@ -515,7 +514,7 @@ test_ip4_malformed(void)
     UNIT_EQ(r.p.ip_version, 0);
 
     f.bytes[14] = 0x45;
-    f.bytes[17] = 19;                   /* Total length. */
+    f.bytes[17] = 19; /* Total length. */
     CHECK_FACT(parse(&f), IP_MALFORMED);
     f.bytes[14] = 0x46;
     f.bytes[17] = 23;
@@ -541,7 +540,7 @@ test_ip_length(void)
     /* The byte was on the wire: then it is right. */
     r = parse_bytes(f.bytes, frame_size(&f), frame_size(&f) + 1);
     CHECK_FACT(r, OK);
-    UNIT_EQ(r.p.payload_size, 0);       /* By UDP's length. */
+    UNIT_EQ(r.p.payload_size, 0); /* By UDP's length. */
 
     begin_ip6(&f, 17, 8);
     frame_udp(&f, 1, 2, 8);
@@ -579,7 +578,7 @@ test_ip4_fragments(void)
     struct frame f;
     struct parsed r;
 
-    frame_begin(&f);                    /* First. */
+    frame_begin(&f); /* First. */
     frame_eth(&f, 0x0800);
     frame_ip4_full(&f, 6, 24, 0, 0x2000);
     frame_tcp(&f, 7, 8, 0);
@@ -591,7 +590,7 @@ test_ip4_fragments(void)
     UNIT_EQ(r.p.dst_port, 8);
     UNIT_EQ(r.p.payload_size, 4);
 
-    frame_begin(&f);                    /* One in the middle. */
+    frame_begin(&f); /* One in the middle. */
     frame_eth(&f, 0x0800);
     frame_ip4_full(&f, 6, 24, 4, 0x2001);
     frame_tcp(&f, 7, 8, 0);
@@ -607,7 +606,7 @@ test_ip4_fragments(void)
     UNIT_EQ(r.p.payload_ofs, 38);
     UNIT_EQ(r.p.payload_size, 24);
 
-    frame_begin(&f);                    /* The last, of one byte. */
+    frame_begin(&f); /* The last, of one byte. */
     frame_eth(&f, 0x0800);
     frame_ip4_full(&f, 17, 1, 0, 0x1fff);
     frame_fill(&f, 1);
@@ -664,9 +663,9 @@ test_ip6_extensions(void)
     struct parsed r;
 
     begin_ip6(&f, 0, 8 + 24 + 16 + 12 + 8 + 8 + 3);
-    frame_ext(&f, 43, 8);               /* Hop by hop. */
-    frame_ext(&f, 60, 24);              /* Routing. */
-    frame_ext(&f, 51, 16);              /* Destination. */
+    frame_ext(&f, 43, 8);  /* Hop by hop. */
+    frame_ext(&f, 60, 24); /* Routing. */
+    frame_ext(&f, 51, 16); /* Destination. */
     frame_ah(&f, 44, 12);
     frame_ext_fragment(&f, 17, 0x0001); /* The first of several. */
     frame_udp(&f, 500, 4500, 1000);
@@ -714,7 +713,7 @@ test_ip6_fragments(void)
     struct frame f;
     struct parsed r;
 
-    begin_ip6(&f, 44, 8 + 8);           /* Whole in spite of its header. */
+    begin_ip6(&f, 44, 8 + 8); /* Whole in spite of its header. */
     frame_ext_fragment(&f, 17, 0);
     frame_udp(&f, 1, 2, 8);
     r = parse(&f);
@@ -723,7 +722,7 @@ test_ip6_fragments(void)
     UNIT_EQ(r.p.frag_id, 0);
     UNIT_EQ(r.p.dst_port, 2);
 
-    begin_ip6(&f, 44, 8 + 16);          /* A later one. */
+    begin_ip6(&f, 44, 8 + 16); /* A later one. */
     frame_ext_fragment(&f, 17, 0x0009);
     frame_fill(&f, 16);
     r = parse(&f);
@@ -734,7 +733,7 @@ test_ip6_fragments(void)
     UNIT_EQ(r.p.payload_ofs, 62);
     UNIT_EQ(r.p.payload_size, 16);
 
-    begin_ip6(&f, 44, 8 + 16);          /* The last one. */
+    begin_ip6(&f, 44, 8 + 16); /* The last one. */
     frame_ext_fragment(&f, 6, 0x0100);
     frame_fill(&f, 16);
     r = parse(&f);
@@ -872,12 +871,12 @@ test_truncation_tcp(void)
     begin_ip4(&f, 6, 32 + 10);
     frame_tcp_full(&f, 1, 2, 0, 12);
     frame_fill(&f, 10);
-    check_truncation(&f, (const struct step[]) {
-        { 14, INSP_PACKET_ETH_TRUNCATED },
-        { 34, INSP_PACKET_IP_TRUNCATED },
-        { 66, INSP_PACKET_L4_TRUNCATED },
-        { SIZE_MAX, INSP_PACKET_OK },
-    });
+    check_truncation(&f, (const struct step[]){
+                             { 14, INSP_PACKET_ETH_TRUNCATED },
+                             { 34, INSP_PACKET_IP_TRUNCATED },
+                             { 66, INSP_PACKET_L4_TRUNCATED },
+                             { SIZE_MAX, INSP_PACKET_OK },
+                         });
 }
 
 static void
@@ -892,12 +891,12 @@ test_truncation_qinq_options(void)
     frame_ip4_full(&f, 17, 8 + 3, 20, 0);
     frame_udp(&f, 1, 2, 8 + 3);
     frame_fill(&f, 3);
-    check_truncation(&f, (const struct step[]) {
-        { 22, INSP_PACKET_ETH_TRUNCATED },
-        { 62, INSP_PACKET_IP_TRUNCATED },
-        { 70, INSP_PACKET_L4_TRUNCATED },
-        { SIZE_MAX, INSP_PACKET_OK },
-    });
+    check_truncation(&f, (const struct step[]){
+                             { 22, INSP_PACKET_ETH_TRUNCATED },
+                             { 62, INSP_PACKET_IP_TRUNCATED },
+                             { 70, INSP_PACKET_L4_TRUNCATED },
+                             { SIZE_MAX, INSP_PACKET_OK },
+                         });
 }
 
 static void
@@ -911,12 +910,12 @@ test_truncation_ip6(void)
     frame_ah(&f, 132, 12);
     frame_sctp(&f, 1, 2);
     frame_fill(&f, 4);
-    check_truncation(&f, (const struct step[]) {
-        { 14, INSP_PACKET_ETH_TRUNCATED },
-        { 54 + 36, INSP_PACKET_IP_TRUNCATED },
-        { 54 + 36 + 12, INSP_PACKET_L4_TRUNCATED },
-        { SIZE_MAX, INSP_PACKET_OK },
-    });
+    check_truncation(&f, (const struct step[]){
+                             { 14, INSP_PACKET_ETH_TRUNCATED },
+                             { 54 + 36, INSP_PACKET_IP_TRUNCATED },
+                             { 54 + 36 + 12, INSP_PACKET_L4_TRUNCATED },
+                             { SIZE_MAX, INSP_PACKET_OK },
+                         });
 }
 
 static void
@@ -927,12 +926,12 @@ test_truncation_icmp6(void)
     begin_ip6(&f, 58, 8 + 16);
     frame_icmp(&f, 135, 0, 0);
     frame_fill(&f, 16);
-    check_truncation(&f, (const struct step[]) {
-        { 14, INSP_PACKET_ETH_TRUNCATED },
-        { 54, INSP_PACKET_IP_TRUNCATED },
-        { 62, INSP_PACKET_L4_TRUNCATED },
-        { SIZE_MAX, INSP_PACKET_OK },
-    });
+    check_truncation(&f, (const struct step[]){
+                             { 14, INSP_PACKET_ETH_TRUNCATED },
+                             { 54, INSP_PACKET_IP_TRUNCATED },
+                             { 62, INSP_PACKET_L4_TRUNCATED },
+                             { SIZE_MAX, INSP_PACKET_OK },
+                         });
 }
 
 static void
@@ -943,11 +942,11 @@ test_truncation_fragment(void)
     begin_ip6(&f, 44, 8 + 16);
     frame_ext_fragment(&f, 17, 0x0009);
     frame_fill(&f, 16);
-    check_truncation(&f, (const struct step[]) {
-        { 14, INSP_PACKET_ETH_TRUNCATED },
-        { 62, INSP_PACKET_IP_TRUNCATED },
-        { SIZE_MAX, INSP_PACKET_FRAGMENT },
-    });
+    check_truncation(&f, (const struct step[]){
+                             { 14, INSP_PACKET_ETH_TRUNCATED },
+                             { 62, INSP_PACKET_IP_TRUNCATED },
+                             { SIZE_MAX, INSP_PACKET_FRAGMENT },
+                         });
 }
 
 static void
@@ -1054,38 +1053,20 @@ test_captures(void)
     CU_ASSERT_TRUE(n_told[INSP_PACKET_OK] > found.n_frames / 4);
 }
 
-UNIT_MAIN("packet",
-          UNIT_TEST(test_tcp),
-          UNIT_TEST(test_tcp_options),
-          UNIT_TEST(test_tcp_malformed),
-          UNIT_TEST(test_udp),
-          UNIT_TEST(test_sctp),
-          UNIT_TEST(test_icmp),
-          UNIT_TEST(test_other_protocols),
-          UNIT_TEST(test_vlan),
-          UNIT_TEST(test_vlan_depth),
-          UNIT_TEST(test_priority_tags),
-          UNIT_TEST(test_snap),
-          UNIT_TEST(test_group),
-          UNIT_TEST(test_arp),
-          UNIT_TEST(test_non_ip),
-          UNIT_TEST(test_ip4_malformed),
-          UNIT_TEST(test_ip_length),
-          UNIT_TEST(test_padding),
-          UNIT_TEST(test_ip4_fragments),
-          UNIT_TEST(test_ip6),
-          UNIT_TEST(test_ip6_extensions),
-          UNIT_TEST(test_ext_depth),
-          UNIT_TEST(test_ip6_fragments),
-          UNIT_TEST(test_authentication),
-          UNIT_TEST(test_jumbogram),
-          UNIT_TEST(test_large),
-          UNIT_TEST(test_sizes),
-          UNIT_TEST(test_truncation_tcp),
+UNIT_MAIN("packet", UNIT_TEST(test_tcp), UNIT_TEST(test_tcp_options),
+          UNIT_TEST(test_tcp_malformed), UNIT_TEST(test_udp),
+          UNIT_TEST(test_sctp), UNIT_TEST(test_icmp),
+          UNIT_TEST(test_other_protocols), UNIT_TEST(test_vlan),
+          UNIT_TEST(test_vlan_depth), UNIT_TEST(test_priority_tags),
+          UNIT_TEST(test_snap), UNIT_TEST(test_group), UNIT_TEST(test_arp),
+          UNIT_TEST(test_non_ip), UNIT_TEST(test_ip4_malformed),
+          UNIT_TEST(test_ip_length), UNIT_TEST(test_padding),
+          UNIT_TEST(test_ip4_fragments), UNIT_TEST(test_ip6),
+          UNIT_TEST(test_ip6_extensions), UNIT_TEST(test_ext_depth),
+          UNIT_TEST(test_ip6_fragments), UNIT_TEST(test_authentication),
+          UNIT_TEST(test_jumbogram), UNIT_TEST(test_large),
+          UNIT_TEST(test_sizes), UNIT_TEST(test_truncation_tcp),
           UNIT_TEST(test_truncation_qinq_options),
-          UNIT_TEST(test_truncation_ip6),
-          UNIT_TEST(test_truncation_icmp6),
-          UNIT_TEST(test_truncation_fragment),
-          UNIT_TEST(test_words),
-          UNIT_TEST(test_every_fact_was_told),
-          UNIT_TEST(test_captures))
+          UNIT_TEST(test_truncation_ip6), UNIT_TEST(test_truncation_icmp6),
+          UNIT_TEST(test_truncation_fragment), UNIT_TEST(test_words),
+          UNIT_TEST(test_every_fact_was_told), UNIT_TEST(test_captures))

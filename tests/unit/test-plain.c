@@ -28,8 +28,9 @@ draw(uint32_t n)
 static bool
 compare_readings(const uint8_t *frame, size_t size, size_t wire_size)
 {
-    const struct insp_zone zone = { .kind = INSP_ZONE_PORT, .a = 7, .b = 1,
-                                    .vlan = 2 };
+    const struct insp_zone zone = {
+        .kind = INSP_ZONE_PORT, .a = 7, .b = 1, .vlan = 2
+    };
     const struct insp_hash_key secret = { { 1, 22, 333, 4444 } };
     struct insp_plain_batch batch = {
         .zone = &zone,
@@ -176,7 +177,7 @@ struct meeting {
     struct rig_rules rules;
     struct insp_record *records[2];
     size_t n_records[2];
-    size_t n_read[2];           /* Records of protocols. */
+    size_t n_read[2]; /* Records of protocols. */
     uint32_t seq[N_CONNECTIONS][2];
 };
 
@@ -212,8 +213,8 @@ let_turn(struct meeting *m)
                     continue;
                 }
                 m->records[i] =
-                    realloc(m->records[i], (m->n_records[i] + 1) *
-                                               sizeof *m->records[i]);
+                    realloc(m->records[i],
+                            (m->n_records[i] + 1) * sizeof *m->records[i]);
                 CU_ASSERT_PTR_NOT_NULL_FATAL(m->records[i]);
                 m->records[i][m->n_records[i]++] = record;
             }
@@ -224,8 +225,8 @@ let_turn(struct meeting *m)
 static void
 put_in_force(struct meeting *m, uint32_t version)
 {
-    rig_rule(&m->rules, "no", 2, INSP_DIRECTION_FROM_VM, INSP_ACTION_DROP,
-             "", "", version & 1 ? "tcp/82" : "udp/81");
+    rig_rule(&m->rules, "no", 2, INSP_DIRECTION_FROM_VM, INSP_ACTION_DROP, "",
+             "", version & 1 ? "tcp/82" : "udp/81");
     rig_freeze(&m->rules, version, &m->inspector);
     for (unsigned int i = 0; i < 2; i++) {
         CU_ASSERT(insp_engine_apply(m->engine[i], &m->config) != 0);
@@ -271,8 +272,8 @@ fill_in(struct made *made, const struct spec *s)
     uint8_t *payload = made->bytes + made->size - s->payload_size;
 
     for (uint32_t i = 0; i < s->payload_size && s->src_port % 3 == 1; i++) {
-        payload[i] = (uint8_t) request[(s->tcp_seq + i) %
-                                       (sizeof request - 1)];
+        payload[i] =
+            (uint8_t) request[(s->tcp_seq + i) % (sizeof request - 1)];
     }
 }
 
@@ -297,7 +298,7 @@ send_batch(struct meeting *m)
     size_t n = draw(3) ? 1 + draw(INSP_BATCH_MAX) : 1;
     unsigned int worker = !draw(12);
 
-    ctx.zone = (struct insp_zone) { .kind = INSP_ZONE_EXPLICIT, .a = 5 };
+    ctx.zone = (struct insp_zone){ .kind = INSP_ZONE_EXPLICIT, .a = 5 };
     if (!draw(100)) {
         ctx.in_port = VM1 + VM2 - ctx.in_port; /* It has moved. */
     }
@@ -313,8 +314,8 @@ send_batch(struct meeting *m)
         for (size_t i = 0; i < n; i++) {
             uint32_t size = (uint32_t) made[k][i].size;
 
-            frames[k][i] = (struct insp_frame) { made[k][i].bytes, size, size,
-                                                 NULL };
+            frames[k][i] =
+                (struct insp_frame){ made[k][i].bytes, size, size, NULL };
         }
         insp_worker_run(m->engine[k], worker, &ctx, frames[k], n, clock_ns,
                         verdicts[k]);
@@ -366,8 +367,8 @@ expect_alike(const struct insp_record_connection *x,
     UNIT_EQ(x->app, y->app);
 }
 
-/* Mutation: in plain.c, leave out any one question, or do not move seq_next; in
- * run_stages(), let plain packets overtake. */
+/* Mutation: in plain.c, leave out any one question, or do not move seq_next;
+ * in run_stages(), let plain packets overtake. */
 static void
 test_counts_and_judges_as_the_long_way(void)
 {
@@ -431,8 +432,7 @@ test_counts_and_judges_as_the_long_way(void)
     insp_binding_unref(m.inspector.binding);
 }
 
-UNIT_MAIN("plain",
-          UNIT_TEST(test_reads_what_the_long_way_reads),
+UNIT_MAIN("plain", UNIT_TEST(test_reads_what_the_long_way_reads),
           UNIT_TEST(test_reads_behind_one_tag),
           UNIT_TEST(test_everything_but_the_plain_is_refused),
           UNIT_TEST(test_counts_and_judges_as_the_long_way))

@@ -11,9 +11,9 @@
  * comparing priorities the other way round, or reading a symmetric rule
  * forward in the other pass; in address.c, not going back to the covering
  * prefix, or an index that is one line late; in service.c, ending a range one
- * port early; in vector.h, a wrong mask in insp_bits_in(); in learnt.c, leaving
- * out what is above a name, or looking for the shorter suffixes first; in
- * subject.c, turning a packet round without what was learnt. */
+ * port early; in vector.h, a wrong mask in insp_bits_in(); in learnt.c,
+ * leaving out what is above a name, or looking for the shorter suffixes first;
+ * in subject.c, turning a packet round without what was learnt. */
 
 #include <errno.h>
 

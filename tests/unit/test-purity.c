@@ -30,8 +30,8 @@
 #define SANITIZED 1
 #endif
 #if defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)         \
-    || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||    \
+    __has_feature(memory_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
@@ -89,16 +89,16 @@ free(void *p)
     __libc_free(p);
 }
 
-#define COUNTED_LOCK(NAME, TYPE)                                            \
-    int NAME(TYPE *lock)                                                    \
-    {                                                                       \
-        static int (*real)(TYPE *);                                         \
-                                                                            \
-        n_locks += watched != 0;                                            \
-        if (!real) {                                                        \
-            *(void **) &real = dlsym(RTLD_NEXT, #NAME);                     \
-        }                                                                   \
-        return real(lock);                                                  \
+#define COUNTED_LOCK(NAME, TYPE)                                              \
+    int NAME(TYPE *lock)                                                      \
+    {                                                                         \
+        static int (*real)(TYPE *);                                           \
+                                                                              \
+        n_locks += watched != 0;                                              \
+        if (!real) {                                                          \
+            *(void **) &real = dlsym(RTLD_NEXT, #NAME);                       \
+        }                                                                     \
+        return real(lock);                                                    \
     }
 
 COUNTED_LOCK(pthread_mutex_lock, pthread_mutex_t)
@@ -120,33 +120,35 @@ static int
 forbid_calls(void)
 {
     static const unsigned int allowed[] = {
-        SYS_exit, SYS_madvise, SYS_munmap, SYS_rt_sigprocmask,
-        SYS_rt_sigreturn, SYS_futex, SYS_rseq,
+        SYS_exit,         SYS_madvise, SYS_munmap, SYS_rt_sigprocmask,
+        SYS_rt_sigreturn, SYS_futex,   SYS_rseq,
     };
     struct sock_filter code[2 + 2 * INSP_ARRAY_SIZE(allowed)];
     struct sock_fprog program = { .filter = code };
     unsigned short n = 0;
 
-    code[n++] = (struct sock_filter) BPF_STMT(
-        BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[n++] =
+        (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                      offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < INSP_ARRAY_SIZE(allowed); i++) {
-        code[n++] = (struct sock_filter) BPF_JUMP(
-            BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
-        code[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K,
-                                                  SECCOMP_RET_ALLOW);
+        code[n++] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                  allowed[i], 0, 1);
+        code[n++] =
+            (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     }
-    code[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K,
-                                              SECCOMP_RET_TRAP);
+    code[n++] =
+        (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
     program.len = n;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-           || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)
-           ? errno : 0;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+                   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)
+               ? errno
+               : 0;
 }
 
 struct job {
     void (*run)(struct job *);
     struct insp_engine *engine;
-    uint64_t batch_ns;          /* From one to the next. */
+    uint64_t batch_ns; /* From one to the next. */
     int error;
 };
 
@@ -156,7 +158,7 @@ job_main(void *job_)
     struct job *job = job_;
     void *volatile warm = malloc(1);
 
-    free(warm);                 /* The C library has set this thread up. */
+    free(warm); /* The C library has set this thread up. */
     job->error = forbid_calls();
     if (!job->error) {
         watched = 1;
@@ -217,7 +219,10 @@ start_with_rules(uint32_t flow_limit, enum insp_mode mode,
                  uint32_t cycle_budget_ppm)
 {
     static struct insp_function_config function = {
-        .name = "f", .id = FUNCTION, .slot = 4, .flight_timeout_ms = 1000,
+        .name = "f",
+        .id = FUNCTION,
+        .slot = 4,
+        .flight_timeout_ms = 1000,
     };
     struct insp_inspector_config inspector = make_inspector();
     struct insp_engine_config config = make_config(&inspector);
@@ -226,8 +231,8 @@ start_with_rules(uint32_t flow_limit, enum insp_mode mode,
 
     rig_rule(&r, "trip", 4, INSP_DIRECTION_BOTH, INSP_ACTION_REDIRECT,
              "vm:one !10.0.7.0/24", "set:none 10.0.0.2", "tcp/80 udp/1-90");
-    rig_rule(&r, "no", 2, INSP_DIRECTION_BOTH, INSP_ACTION_DROP,
-             "10.0.1.0/24", "", "udp");
+    rig_rule(&r, "no", 2, INSP_DIRECTION_BOTH, INSP_ACTION_DROP, "10.0.1.0/24",
+             "", "udp");
     rig_rule(&r, "log", 3, INSP_DIRECTION_BOTH, INSP_ACTION_ALERT,
              "10.0.2.0/24", "", "");
     rig_freeze(&r, 1, &inspector);
@@ -249,7 +254,9 @@ return_some(struct job *job, const struct insp_frame *frames, uint64_t now_ns)
 {
     static struct insp_return returned[INSP_BATCH_MAX];
     struct insp_return_context ctx = {
-        .inspector = 1, .function = FUNCTION, .arm = 1,
+        .inspector = 1,
+        .function = FUNCTION,
+        .arm = 1,
     };
 
     insp_worker_return(job->engine, 0, &ctx, frames, INSP_BATCH_MAX - 1,
@@ -278,10 +285,14 @@ send_all_kinds(struct job *job)
     struct insp_verdict verdicts[INSP_BATCH_MAX];
     struct insp_frame in[INSP_BATCH_MAX];
     struct insp_context ctx = {
-        .inspector = 1, .in_port = VM1, .out_port = VM2,
+        .inspector = 1,
+        .in_port = VM1,
+        .out_port = VM2,
         .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
-        .ways = &(struct insp_way) { FUNCTION, 0 }, .n_ways = 1,
-        .rest = "deliver", .rest_size = 7,
+        .ways = &(struct insp_way){ FUNCTION, 0 },
+        .n_ways = 1,
+        .rest = "deliver",
+        .rest_size = 7,
     };
     uint64_t now_ns = 1000000000;
 
@@ -290,14 +301,17 @@ send_all_kinds(struct job *job)
             unsigned int serial = batch * INSP_BATCH_MAX + i;
             size_t wire_size;
             struct spec spec = {
-                .src = 0x0a000000 + serial / 8, .dst = 0x0a000002,
+                .src = 0x0a000000 + serial / 8,
+                .dst = 0x0a000002,
                 .proto = serial & 1 ? INSP_PROTO_TCP : INSP_PROTO_UDP,
-                .src_port = (uint16_t) serial, .dst_port = 80,
-                .tcp_flags = INSP_TCP_SYN, .ip_id = (uint16_t) serial,
+                .src_port = (uint16_t) serial,
+                .dst_port = 80,
+                .tcp_flags = INSP_TCP_SYN,
+                .ip_id = (uint16_t) serial,
             };
 
             if (i % 4 == 1) {
-                spec.src = 0x0a000001;          /* Warm. */
+                spec.src = 0x0a000001; /* Warm. */
                 spec.src_port = 1000;
             } else if (i % 8 == 2) {
                 spec.frag = serial & 8 ? 0x2000 : 5;
@@ -306,15 +320,15 @@ send_all_kinds(struct job *job)
             spec_make(&frames[i], &spec);
             wire_size = frames[i].size;
             if (i % 8 == 3) {
-                frames[i].size = serial % 40;   /* Cut off. */
+                frames[i].size = serial % 40; /* Cut off. */
             } else if (i % 8 == 7) {
-                frames[i].bytes[12] = (uint8_t) serial;     /* Ethertype. */
+                frames[i].bytes[12] = (uint8_t) serial; /* Ethertype. */
             }
-            in[i] = (struct insp_frame) { frames[i].bytes,
-                                          (uint32_t) frames[i].size,
-                                          (uint32_t) wire_size, NULL };
+            in[i] = (struct insp_frame){ frames[i].bytes,
+                                         (uint32_t) frames[i].size,
+                                         (uint32_t) wire_size, NULL };
         }
-        ctx.in_port = batch % 100 ? VM1 : 99;   /* Now and then a dead one. */
+        ctx.in_port = batch % 100 ? VM1 : 99; /* Now and then a dead one. */
         insp_worker_run(job->engine, 0, &ctx, in, INSP_BATCH_MAX, now_ns,
                         verdicts);
         for (unsigned int i = 0; i < INSP_BATCH_MAX; i++) {
@@ -335,7 +349,8 @@ test_packet_path(void)
     struct insp_function_row function;
     struct insp_inspector_stats s;
     struct job job = {
-        .run = send_all_kinds, .batch_ns = 10000,
+        .run = send_all_kinds,
+        .batch_ns = 10000,
         .engine = start_with_rules(2000, INSP_MODE_INLINE, 500000),
     };
 
@@ -352,9 +367,10 @@ test_packet_path(void)
         CU_ASSERT(s.facts[INSP_PACKET_L4_TRUNCATED] > 0);
         CU_ASSERT(s.facts[INSP_PACKET_NON_IP] > 0);
         CU_ASSERT(s.table.begun > 1000);
-        CU_ASSERT(s.table.refused[INSP_REMAINDER_TABLE_FULL]
-                      + s.table.ended[INSP_END_EVICTED]
-                      + s.table.ended[INSP_END_HALF_OPEN] > 0);
+        CU_ASSERT(s.table.refused[INSP_REMAINDER_TABLE_FULL] +
+                      s.table.ended[INSP_END_EVICTED] +
+                      s.table.ended[INSP_END_HALF_OPEN] >
+                  0);
         CU_ASSERT(s.verdicts[INSP_VERDICT_DROP] > 100);
         CU_ASSERT(s.verdicts[INSP_VERDICT_REDIRECT] > 100);
         UNIT_EQ(insp_engine_functions(job.engine, 1, &function, 1, 5000), 1);
@@ -373,9 +389,10 @@ test_overloaded(void)
         enum insp_depth deepest = tap ? INSP_DEPTH_PORTS : INSP_DEPTH_KNOWN;
         struct insp_inspector_stats s;
         struct job job = {
-            .run = send_all_kinds, .batch_ns = 100000,
-            .engine = start_with_rules(2000, tap ? INSP_MODE_TAP
-                                                 : INSP_MODE_INLINE, 1),
+            .run = send_all_kinds,
+            .batch_ns = 100000,
+            .engine = start_with_rules(
+                2000, tap ? INSP_MODE_TAP : INSP_MODE_INLINE, 1),
         };
 
         if (run_watched(&job)) {
@@ -394,8 +411,8 @@ test_overloaded(void)
     }
 }
 
-/* What the fuzzers' inputs say (tests/fuzz/fuzz-app.c has their form), to every
- * reader, as packets. */
+/* What the fuzzers' inputs say (tests/fuzz/fuzz-app.c has their form), to
+ * every reader, as packets. */
 #define INPUTS_MAX 512
 
 struct input {
@@ -506,10 +523,7 @@ test_readers(void)
     }
 }
 
-UNIT_MAIN("purity",
-          UNIT_TEST(test_readers),
-          UNIT_TEST(test_notices_each),
-          UNIT_TEST(test_packet_path),
-          UNIT_TEST(test_overloaded))
+UNIT_MAIN("purity", UNIT_TEST(test_readers), UNIT_TEST(test_notices_each),
+          UNIT_TEST(test_packet_path), UNIT_TEST(test_overloaded))
 
 #endif

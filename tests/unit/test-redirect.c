@@ -7,12 +7,15 @@
 
 #include "rig.h"
 
-#define A 101                   /* Functions. */
-#define B 102
+#define A  101 /* Functions. */
+#define B  102
 #define MS UINT64_C(1000000)
 
 static const struct insp_way all_ways[] = {
-    { A, 0 }, { A, 1 }, { B, 0 }, { B, 1 },
+    { A, 0 },
+    { A, 1 },
+    { B, 0 },
+    { B, 1 },
 };
 
 struct desk {
@@ -31,7 +34,9 @@ static struct insp_function_config
 make_function(uint32_t id, uint8_t slot)
 {
     struct insp_function_config f = {
-        .id = id, .slot = slot, .flight_timeout_ms = 200,
+        .id = id,
+        .slot = slot,
+        .flight_timeout_ms = 200,
     };
 
     snprintf(f.name, sizeof f.name, "f%u", id);
@@ -115,7 +120,10 @@ static struct insp_verdict
 come_back_at(struct desk *d, uint32_t function, uint16_t id, uint64_t now)
 {
     struct insp_return_context ctx = {
-        .inspector = 1, .function = function, .arm = 1, .ways = all_ways,
+        .inspector = 1,
+        .function = function,
+        .arm = 1,
+        .ways = all_ways,
         .n_ways = INSP_ARRAY_SIZE(all_ways),
     };
     struct spec spec = numbered(id);
@@ -123,8 +131,8 @@ come_back_at(struct desk *d, uint32_t function, uint16_t id, uint64_t now)
     struct made frame;
 
     spec_make(&frame, &spec);
-    in = (struct insp_frame) { frame.bytes, (uint32_t) frame.size,
-                               (uint32_t) frame.size, NULL };
+    in = (struct insp_frame){ frame.bytes, (uint32_t) frame.size,
+                              (uint32_t) frame.size, NULL };
     insp_worker_return(d->engine, 1, &ctx, &in, 1, now, &d->returned);
     return d->returned.verdict;
 }
@@ -139,8 +147,8 @@ static struct insp_function_row
 row_of(struct desk *d, uint32_t function)
 {
     struct insp_function_row rows[INSP_MAX_FUNCTIONS];
-    size_t n = insp_engine_functions(d->engine, 1, rows, INSP_MAX_FUNCTIONS,
-                                     5000);
+    size_t n =
+        insp_engine_functions(d->engine, 1, rows, INSP_MAX_FUNCTIONS, 5000);
 
     for (size_t i = 0; i < n; i++) {
         if (rows[i].config.id == function) {
@@ -158,8 +166,8 @@ check_balance(struct desk *d, uint32_t function)
     struct insp_function_row row = row_of(d, function);
 
     UNIT_EQ(row.in_packets + row.injected,
-            row.out_packets + insp_sum(row.lost, INSP_N_FLIGHT_LOSSES)
-            + row.in_flight);
+            row.out_packets + insp_sum(row.lost, INSP_N_FLIGHT_LOSSES) +
+                row.in_flight);
 }
 
 static void
@@ -224,7 +232,7 @@ test_down_follows_fail_mode(void)
     rules_for_both(&d);
     desk_apply(&d);
     insp_engine_set_function_port(d.engine, A, INSP_FUNCTION_LINK_DOWN);
-    check_to(send(&d, 1), B);           /* Past A. */
+    check_to(send(&d, 1), B); /* Past A. */
     UNIT_EQ(row_of(&d, A).bypassed[INSP_MISS_DOWN], 1);
     UNIT_EQ(row_of(&d, A).in_packets, 0);
 
@@ -308,7 +316,7 @@ test_nothing_goes_to_a_port_that_is_gone(void)
     desk_apply(&d);
     check_to(send(&d, 1), A);
     check_to(come_back(&d, A, 1), B);
-    d.config.n_ports = 1;               /* VM2 is detached. */
+    d.config.n_ports = 1; /* VM2 is detached. */
     apply(d.engine, &d.config);
     UNIT_EQ(come_back(&d, B, 1).kind, INSP_VERDICT_DROP);
     UNIT_EQ(insp_engine_get_stats(d.engine, &s, 1), 1);
@@ -363,7 +371,9 @@ static struct insp_verdict
 return_probe(struct desk *d, const uint8_t *probe)
 {
     struct insp_return_context ctx = {
-        .inspector = 1, .function = A, .arm = 1,
+        .inspector = 1,
+        .function = A,
+        .arm = 1,
     };
     struct insp_frame in = { probe, INSP_PROBE_SIZE, INSP_PROBE_SIZE, NULL };
 
@@ -387,14 +397,14 @@ test_probes_say_whether_it_is_up(void)
     d.functions[0].probe_timeout_ms = 300;
     rules_for_both(&d);
     desk_apply(&d);
-    check_to(send(&d, 1), B);           /* Nothing has come back yet. */
+    check_to(send(&d, 1), B); /* Nothing has come back yet. */
 
     UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns, probe, &next_ns),
             INSP_PROBE_SIZE);
     UNIT_EQ(next_ns, sent_ns + 100 * MS);
-    UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns + 99 * MS, probe,
-                              &next_ns), 0);
-    probe[40] ^= 1;                     /* Not ours. */
+    UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns + 99 * MS, probe, &next_ns),
+            0);
+    probe[40] ^= 1; /* Not ours. */
     probe[30] ^= 1;
     return_probe(&d, probe);
     check_to(send(&d, 2), B);
@@ -408,11 +418,12 @@ test_probes_say_whether_it_is_up(void)
 
     /* One that does not come back. */
     UNIT_EQ(insp_engine_probe(d.engine, A, sent_ns + 100 * MS, probe,
-                              &next_ns), INSP_PROBE_SIZE);
+                              &next_ns),
+            INSP_PROBE_SIZE);
     check_to(send_at(&d, 4, sent_ns + 250 * MS), A);
     check_to(send_at(&d, 5, sent_ns + 350 * MS), B);
-    for (int i = 0; i < 1000
-                    && row_of(&d, A).state != INSP_FUNCTION_PROBES_LOST; i++) {
+    for (int i = 0;
+         i < 1000 && row_of(&d, A).state != INSP_FUNCTION_PROBES_LOST; i++) {
         usleep(5000);
     }
     UNIT_EQ(row_of(&d, A).state, INSP_FUNCTION_PROBES_LOST);
@@ -459,8 +470,7 @@ test_cancel_takes_it_back(void)
     desk_close(&d);
 }
 
-UNIT_MAIN("redirect",
-          UNIT_TEST(test_chain_ends_where_it_was_going),
+UNIT_MAIN("redirect", UNIT_TEST(test_chain_ends_where_it_was_going),
           UNIT_TEST(test_replies_need_a_rule_of_their_own),
           UNIT_TEST(test_down_follows_fail_mode),
           UNIT_TEST(test_floods_are_not_redirected),

@@ -324,7 +324,8 @@ test_apps(void)
     text[0] = '\0';
     CU_ASSERT(strstr(faults.text,
                      "service 'app:Kerberos': no such protocol: "
-                     "there are krb5, kafka, unread, unknown, ") == faults.text);
+                     "there are krb5, kafka, unread, unknown, ") ==
+              faults.text);
     UNIT_EQ(faults.n, 1);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How it works: Documentation/sizing.md has what an inspector takes as a table;
- * here each of its rows is made from the functions that say how much memory is
- * about to be taken, and must stand there, letter by letter.  Then the memory
- * is taken: what is promised for nothing must cost nothing. */
+/* How it works: Documentation/sizing.md has what an inspector takes as a
+ * table; here each of its rows is made from the functions that say how much
+ * memory is about to be taken, and must stand there, letter by letter.  Then
+ * the memory is taken: what is promised for nothing must cost nothing. */
 
 #include "app/dialog.h"
 #include "base/epoch.h"
@@ -144,7 +144,5 @@ test_taken_as_they_come(void)
     insp_table_destroy(table);
 }
 
-UNIT_MAIN("sizing",
-          UNIT_TEST(test_connections),
-          UNIT_TEST(test_functions),
+UNIT_MAIN("sizing", UNIT_TEST(test_connections), UNIT_TEST(test_functions),
           UNIT_TEST(test_taken_as_they_come))

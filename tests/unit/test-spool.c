@@ -59,8 +59,8 @@ give_random(void *aux, void *bytes, size_t size)
     return 0;
 }
 
-static const struct insp_host host = { NULL, keep_log, tell_time, tell_time,
-                                       give_random, NULL };
+static const struct insp_host host = { NULL,      keep_log,    tell_time,
+                                       tell_time, give_random, NULL };
 
 /* A disk that takes 'left' bytes more, in pieces. */
 

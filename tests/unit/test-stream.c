@@ -14,7 +14,7 @@
 struct model {
     uint8_t byte[LENGTH + 4096];
     bool has[LENGTH + 4096];
-    size_t next;            /* Where the reader stands. */
+    size_t next; /* Where the reader stands. */
 };
 
 static uint64_t state = 88172645463325252u;
@@ -61,8 +61,8 @@ run_case(struct insp_store *store, uint32_t first)
     memset(&m, 0, sizeof m);
     insp_stream_begin(&s, first);
     while (m.next < LENGTH && !lost) {
-        size_t behind = draw(4) ? 0 : draw(300), ahead = draw(3) ? 0
-                                                                 : draw(2500);
+        size_t behind = draw(4) ? 0 : draw(300),
+               ahead = draw(3) ? 0 : draw(2500);
         size_t at = INSP_MIN(m.next + n_in_order(&m) + ahead, LENGTH);
         size_t size = 1 + draw(1500), taken = 0;
         uint8_t bytes[1500];
@@ -89,8 +89,7 @@ run_case(struct insp_store *store, uint32_t first)
             if (taken == size) {
                 UNIT_EQ(view.size, want);
             }
-            if (view.size
-                && memcmp(view.bytes, m.byte + m.next, view.size)) {
+            if (view.size && memcmp(view.bytes, m.byte + m.next, view.size)) {
                 CU_FAIL("other bytes");
                 lost = true;
             }
@@ -118,7 +117,8 @@ run_case(struct insp_store *store, uint32_t first)
                     left = INSP_MIN(left, sizeof filler);
                     UNIT_EQ(insp_stream_push(&s, store,
                                              first + (uint32_t) stands, filler,
-                                             left, left, &view), left);
+                                             left, left, &view),
+                            left);
                     insp_stream_done(&s, store, &view, 0, 0);
                     stands += left;
                 }
@@ -154,7 +154,8 @@ push(struct insp_stream *s, struct insp_store *store, uint32_t seq,
      struct insp_stream_view *view)
 {
     UNIT_EQ(insp_stream_push(s, store, seq, (const uint8_t *) text, captured,
-                             size, view), size);
+                             size, view),
+            size);
 }
 
 static void
@@ -166,7 +167,7 @@ test_first_stays(void)
 
     CU_ASSERT_EQUAL_FATAL(insp_store_init(&store, 2, 2), 0);
     insp_stream_begin(&s, UINT32_MAX - 1);
-    push(&s, &store, 2, "EFG", 3, 3, &view);        /* Behind a hole of 4. */
+    push(&s, &store, 2, "EFG", 3, 3, &view); /* Behind a hole of 4. */
     UNIT_EQ(view.size, 0);
     insp_stream_done(&s, &store, &view, 0, 0);
     push(&s, &store, UINT32_MAX - 1, "abcdefgh", 8, 8, &view);
@@ -192,11 +193,11 @@ test_not_captured(void)
     insp_stream_begin(&s, 0);
     push(&s, &store, 0, "head", 4, 104, &view);
     UNIT_EQ(view.size, 4);
-    insp_stream_done(&s, &store, &view, 4, 100);    /* Nobody wants them. */
+    insp_stream_done(&s, &store, &view, 4, 100); /* Nobody wants them. */
     CU_ASSERT(!s.is_lost);
     push(&s, &store, 104, "next", 4, 50, &view);
     UNIT_EQ(view.size, 4);
-    insp_stream_done(&s, &store, &view, 4, 0);      /* These were wanted. */
+    insp_stream_done(&s, &store, &view, 4, 0); /* These were wanted. */
     CU_ASSERT(s.is_lost);
     CU_ASSERT(!insp_stream_resync(&s, &store));
     push(&s, &store, 154, "again", 5, 5, &view);
@@ -220,7 +221,7 @@ test_too_far(void)
         push(&s, &store, INSP_BLOCK_LARGE, "x", 1, 1, &view);
         CU_ASSERT(!s.is_lost);
     }
-    push(&s, &store, 0, "a", 1, 1, &view);      /* Goes on. */
+    push(&s, &store, 0, "a", 1, 1, &view); /* Goes on. */
     UNIT_EQ(view.size, 1);
     insp_stream_done(&s, &store, &view, 1, 0);
     for (unsigned int i = 0; i < INSP_STREAM_FAR_MAX; i++) {
@@ -234,8 +235,8 @@ test_too_far(void)
     /* Who can go on behind a gap does not wait for it... */
     s = (struct insp_stream){ .room = UINT16_MAX, .resyncs = true };
     insp_stream_begin(&s, 0);
-    push(&s, &store, INSP_STREAM_FAR, "x", 1, 1, &view);    /* ... if it is
-                                                             * one. */
+    push(&s, &store, INSP_STREAM_FAR, "x", 1, 1, &view); /* ... if it is
+                                                          * one. */
     CU_ASSERT(!s.is_lost);
     (void) insp_stream_push(&s, &store, INSP_BLOCK_LARGE,
                             (const uint8_t *) "x", 1, 1, &view);
@@ -251,7 +252,8 @@ test_too_far(void)
     }
     UNIT_EQ(view.size, INSP_BLOCK_SMALL);
     UNIT_EQ(insp_stream_push(&s, &store, INSP_BLOCK_SMALL,
-                             (const uint8_t *) "x", 1, 1, &view), 0);
+                             (const uint8_t *) "x", 1, 1, &view),
+            0);
     CU_ASSERT(!s.is_lost);
     insp_stream_end(&s, &store);
     UNIT_EQ(insp_store_used(&store), 0);
@@ -296,9 +298,6 @@ test_shares(void)
     insp_store_uninit(&store);
 }
 
-UNIT_MAIN("stream",
-          UNIT_TEST(test_random),
-          UNIT_TEST(test_first_stays),
-          UNIT_TEST(test_not_captured),
-          UNIT_TEST(test_too_far),
+UNIT_MAIN("stream", UNIT_TEST(test_random), UNIT_TEST(test_first_stays),
+          UNIT_TEST(test_not_captured), UNIT_TEST(test_too_far),
           UNIT_TEST(test_shares))

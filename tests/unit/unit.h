@@ -39,12 +39,15 @@ struct unit_test {
     void (*run)(void);
 };
 
-#define UNIT_TEST(FUNCTION) { #FUNCTION, FUNCTION }
+#define UNIT_TEST(FUNCTION)                                                   \
+    {                                                                         \
+#FUNCTION, FUNCTION                                                   \
+    }
 
 /* What CUnit's handlers need to know; one program has one list. */
 struct unit_state {
     const char *suite;
-    char skip[256];             /* Why the running test skips, or "". */
+    char skip[256]; /* Why the running test skips, or "". */
     unsigned int n;
     unsigned int n_failed;
 };
@@ -76,17 +79,17 @@ unit_str_eq(const char *a, const char *b, const char *text, const char *file,
 {
     char said[1024];
 
-    snprintf(said, sizeof said, "%.300s: \"%.300s\", not \"%.300s\"",
-             text, a ? a : "(null)", b ? b : "(null)");
+    snprintf(said, sizeof said, "%.300s: \"%.300s\", not \"%.300s\"", text,
+             a ? a : "(null)", b ? b : "(null)");
     CU_assertImplementation(a && b && !strcmp(a, b), line, said, file, "",
                             CU_FALSE);
 }
 
-#define UNIT_EQ(ACTUAL, EXPECTED)                                           \
-    unit_eq((long long) (ACTUAL), (long long) (EXPECTED),                   \
+#define UNIT_EQ(ACTUAL, EXPECTED)                                             \
+    unit_eq((long long) (ACTUAL), (long long) (EXPECTED),                     \
             #ACTUAL " == " #EXPECTED, __FILE__, __LINE__)
-#define UNIT_STR_EQ(ACTUAL, EXPECTED)                                       \
-    unit_str_eq((ACTUAL), (EXPECTED), #ACTUAL " == " #EXPECTED, __FILE__,   \
+#define UNIT_STR_EQ(ACTUAL, EXPECTED)                                         \
+    unit_str_eq((ACTUAL), (EXPECTED), #ACTUAL " == " #EXPECTED, __FILE__,     \
                 __LINE__)
 
 static inline void
@@ -144,13 +147,13 @@ unit_run(const char *name, const struct unit_test *tests, size_t n_tests,
     return unit_state.n_failed ? 1 : 0;
 }
 
-#define UNIT_MAIN(NAME, ...)                                                \
-    int main(int argc, char *argv[])                                        \
-    {                                                                       \
-        static const struct unit_test tests[] = { __VA_ARGS__ };            \
-                                                                            \
-        return unit_run(NAME, tests, sizeof tests / sizeof tests[0],        \
-                        argc > 1 ? argv[1] : NULL);                         \
+#define UNIT_MAIN(NAME, ...)                                                  \
+    int main(int argc, char *argv[])                                          \
+    {                                                                         \
+        static const struct unit_test tests[] = { __VA_ARGS__ };              \
+                                                                              \
+        return unit_run(NAME, tests, sizeof tests / sizeof tests[0],          \
+                        argc > 1 ? argv[1] : NULL);                           \
     }
 
 #endif /* tests/unit/unit.h */

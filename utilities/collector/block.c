@@ -8,8 +8,9 @@
  *
  * A reader goes from block to block.  Where it finds none it looks behind it,
  * if there is a head, and else for the next line that begins as a head does,
- * and takes it if its checksum is right; no line of a sensor's can begin so.  At the end of a file such a
- * place is a write that a crash has cut off, elsewhere it is damage.
+ * and takes it if its checksum is right; no line of a sensor's can begin so.
+ * At the end of a file such a place is a write that a crash has cut off,
+ * elsewhere it is damage.
  */
 
 #include "block.h"

@@ -13,8 +13,8 @@
  * has.
  *
  * A copy of a journal (copy.c) is exact, byte for byte: half a line that a
- * crash has left is continued, and lines that wait when the file is opened anew
- * are dropped, to be copied again into the new one.
+ * crash has left is continued, and lines that wait when the file is opened
+ * anew are dropped, to be copied again into the new one.
  *
  * Once a second the name is looked up: when it is another file by now, or
  * none (logrotate), the file is opened anew.  That needs no signal; the

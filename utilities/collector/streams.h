@@ -25,8 +25,8 @@
 #include "base/compiler.h"
 #include "intervals.h"
 
-#define COLLECTOR_STREAMS_MAX      65536
-#define COLLECTOR_INCARNATIONS_MAX 64
+#define COLLECTOR_STREAMS_MAX           65536
+#define COLLECTOR_INCARNATIONS_MAX      64
 #define COLLECTOR_STREAMS_OF_SENSOR_MAX (16 * COLLECTOR_INCARNATIONS_MAX)
 
 struct collector_stream {

@@ -49,8 +49,8 @@ socket_of_target(char **error)
         *error = xasprintf("cannot reach %s: is it running? (%s: %s)", target,
                            pidfile, ovs_strerror(-pid));
     } else {
-        path = xasprintf("%s/%s.%ld.ctl", ovs_rundir(), target,
-                         (long int) pid);
+        path =
+            xasprintf("%s/%s.%ld.ctl", ovs_rundir(), target, (long int) pid);
     }
     free(pidfile);
     return path;
@@ -62,7 +62,8 @@ refusal(const char *path, char *text)
 {
     if (strstr(text, "is not a valid command")) {
         return xasprintf("ovs-vswitchd at %s cannot inspect: it has been "
-                         "built (or started) without the inspector", path);
+                         "built (or started) without the inspector",
+                         path);
     }
     text[strcspn(text, "\n")] = '\0';
     return xstrdup(text);
@@ -83,12 +84,13 @@ try_to_ask(const char *command, const struct svec *args, char **error)
     retval = unixctl_client_create(path, &client);
     if (retval) {
         *error = xasprintf("cannot reach ovs-vswitchd at %s: is it running? "
-                           "(%s)", path, ovs_strerror(retval));
+                           "(%s)",
+                           path, ovs_strerror(retval));
         free(path);
         return NULL;
     }
-    retval = transact(client, command, args->n, args->names, &result,
-                      &refused);
+    retval =
+        transact(client, command, args->n, args->names, &result, &refused);
     if (retval) {
         *error = xasprintf("%s: ovs-vswitchd did not answer (%s)", path,
                            ovs_retval_to_string(retval));
@@ -164,9 +166,10 @@ json_number_of(const struct json *object, const char *key)
 {
     const struct json *value = shash_find_data(json_object(object), key);
 
-    return (!value ? 0
+    return (!value                        ? 0
             : value->type == JSON_INTEGER ? (double) value->integer
-            : value->type == JSON_REAL ? value->real : 0);
+            : value->type == JSON_REAL    ? value->real
+                                          : 0);
 }
 
 const char *

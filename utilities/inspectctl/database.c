@@ -20,7 +20,7 @@
 #include "timeval.h"
 #include "util.h"
 
-#define WAIT_SECONDS 5              /* For ovs-vswitchd to take it up. */
+#define WAIT_SECONDS 5 /* For ovs-vswitchd to take it up. */
 
 struct ovsdb_idl *the_idl;
 struct ovsdb_idl_txn *the_txn;
@@ -64,10 +64,10 @@ try_to_wait(unsigned int *seqno)
     for (;;) {
         ovsdb_idl_run(the_idl);
         if (!ovsdb_idl_is_alive(the_idl)) {
-            return xasprintf("cannot reach the database at %s: is "
-                             "ovsdb-server running? (%s)", db,
-                             ovs_retval_to_string(
-                                 ovsdb_idl_get_last_error(the_idl)));
+            return xasprintf(
+                "cannot reach the database at %s: is "
+                "ovsdb-server running? (%s)",
+                db, ovs_retval_to_string(ovsdb_idl_get_last_error(the_idl)));
         }
         if (ovsdb_idl_get_seqno(the_idl) != *seqno) {
             *seqno = ovsdb_idl_get_seqno(the_idl);
@@ -154,8 +154,8 @@ try_transaction(void (*compose)(void *aux), void *aux, struct raised *raised,
     ovsdb_idl_txn_add_comment(the_txn, "ovs-inspectctl: %s", comment);
     compose(aux);
     status = ovsdb_idl_txn_commit_block(the_txn);
-    if (status != TXN_SUCCESS && status != TXN_UNCHANGED
-        && status != TXN_TRY_AGAIN) {
+    if (status != TXN_SUCCESS && status != TXN_UNCHANGED &&
+        status != TXN_TRY_AGAIN) {
         const char *error = ovsdb_idl_txn_get_error(the_txn);
 
         fail("the database refuses: %s",
@@ -197,8 +197,7 @@ raised_destroy(struct raised *raised)
 
 /* Of one transaction: a second call for an inspector changes nothing. */
 void
-raise_next_cfg(struct raised *raised,
-               const struct ovsrec_inspector *inspector)
+raise_next_cfg(struct raised *raised, const struct ovsrec_inspector *inspector)
 {
     int64_t next = inspector->next_cfg + 1;
 
@@ -253,7 +252,8 @@ find_bridge(const char *name)
 {
     const struct ovsrec_bridge *bridge;
 
-    OVSREC_BRIDGE_FOR_EACH (bridge, the_idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, the_idl)
+    {
         if (!strcmp(bridge->name, name)) {
             return bridge;
         }
@@ -266,7 +266,8 @@ find_inspector(const char *name)
 {
     const struct ovsrec_inspector *inspector;
 
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+    {
         if (!strcmp(inspector->name, name)) {
             return inspector;
         }

@@ -69,7 +69,8 @@ examine_process(void)
                 "restart it when it suits: ovs-ctl restart (keeps flows), or "
                 "the service openvswitch-switch",
                 "%s has been replaced since it was started: the old program "
-                "runs", target);
+                "runs",
+                target);
     }
 }
 
@@ -85,13 +86,15 @@ examine_switch(void)
     answer = try_to_ask("inspect/show", &args, &error);
     svec_destroy(&args);
     if (!answer) {
-        finding(SEVERITY_ERROR, "ovs-vswitchd", "",
-                strstr(error, "cannot inspect")
+        finding(
+            SEVERITY_ERROR, "ovs-vswitchd", "",
+            strstr(error, "cannot inspect")
                 ? "start the ovs-vswitchd that came with ovs-inspectctl (on "
                   "Debian: update-alternatives --config ovs-vswitchd, then "
                   "restart openvswitch-switch)"
                 : "start it: ovs-ctl start, or the service "
-                  "openvswitch-switch", "%s", error);
+                  "openvswitch-switch",
+            "%s", error);
         free(error);
         return false;
     }
@@ -102,7 +105,8 @@ examine_switch(void)
         finding(SEVERITY_WARNING, "version", "ovs-vswitchd",
                 "install both from one release, and restart ovs-vswitchd",
                 "the inspector that runs is of release %s, ovs-inspectctl of "
-                "%s", release[0] ? release : "(unknown)", insp_release());
+                "%s",
+                release[0] ? release : "(unknown)", insp_release());
     }
     json_destroy(json);
     examine_process();
@@ -111,8 +115,8 @@ examine_switch(void)
 
 /* Schema. */
 static const struct ovsdb_idl_table_class *const tables[] = {
-    &ovsrec_table_inspector, &ovsrec_table_inspect_uplink,
-    &ovsrec_table_inspect_rule, &ovsrec_table_inspect_function,
+    &ovsrec_table_inspector,           &ovsrec_table_inspect_uplink,
+    &ovsrec_table_inspect_rule,        &ovsrec_table_inspect_function,
     &ovsrec_table_inspect_address_set,
 };
 
@@ -156,7 +160,8 @@ examine_schema(void)
 
         finding(SEVERITY_ERROR, "schema", "", advice,
                 "the database's schema is older than this program, or not of "
-                "ovs-ext; it lacks: %s", ds_cstr(&missing));
+                "ovs-ext; it lacks: %s",
+                ds_cstr(&missing));
         free(advice);
     }
     ds_destroy(&missing);
@@ -198,7 +203,8 @@ examine_ofctl(void)
                 "put the folder of ovs-inspectctl first in PATH, or install "
                 "the tools of ovs-ext",
                 "the ovs-ofctl that the shell finds does not know the action "
-                "\"inspect\" (%s)", line ? line : "it cannot be run");
+                "\"inspect\" (%s)",
+                line ? line : "it cannot be run");
     }
     free(line);
 }
@@ -214,14 +220,16 @@ examine_vsctl(const char *db)
         return;
     }
     command = xasprintf("ovs-vsctl --timeout=3 --no-wait --dry-run --db='%s' "
-                        "--columns=name list Inspector 2>&1", db);
+                        "--columns=name list Inspector 2>&1",
+                        db);
     line = line_of(command, "", &status);
     if (status) {
         finding(SEVERITY_WARNING, "version", "ovs-vsctl",
                 "put the folder of ovs-inspectctl first in PATH, or install "
                 "the tools of ovs-ext",
                 "the ovs-vsctl that the shell finds does not know the table "
-                "Inspector (%s)", line ? line : "it cannot be run");
+                "Inspector (%s)",
+                line ? line : "it cannot be run");
     }
     free(line);
     free(command);
@@ -270,8 +278,8 @@ examine_options(void)
                 "ovs-vswitchd; an ovs-vswitchd without DPDK cannot use it "
                 "(ovs-vswitchd --version)",
                 "other_config:dpdk-init=%s, and DPDK does not run; huge pages "
-                "of %"PRId64" kB: %"PRId64", free %"PRId64, dpdk,
-                meminfo("Hugepagesize:"), meminfo("HugePages_Total:"),
+                "of %" PRId64 " kB: %" PRId64 ", free %" PRId64,
+                dpdk, meminfo("Hugepagesize:"), meminfo("HugePages_Total:"),
                 meminfo("HugePages_Free:"));
     }
     if (smap_get_bool(&ovs->other_config, "hw-offload", false)) {
@@ -293,8 +301,8 @@ examine_crashes(void)
         finding(SEVERITY_WARNING, "crash", found.gl_pathv[found.gl_pathc - 1],
                 "send it in, and move it away; see \"A crash\" in "
                 "troubleshooting.md",
-                "%"PRIuSIZE" crash report%s of ovs-vswitchd",
-                found.gl_pathc, found.gl_pathc > 1 ? "s" : "");
+                "%" PRIuSIZE " crash report%s of ovs-vswitchd", found.gl_pathc,
+                found.gl_pathc > 1 ? "s" : "");
         globfree(&found);
     }
     free(pattern);
@@ -345,10 +353,10 @@ examine_steps(void)
     if (start < 0) {
         return;
     }
-    then = (double) pidfile.st_mtim.tv_sec
-           + (double) pidfile.st_mtim.tv_nsec / 1e9;
-    step = (seconds(CLOCK_REALTIME) - then)
-           - (seconds(CLOCK_BOOTTIME) - start);
+    then = (double) pidfile.st_mtim.tv_sec +
+           (double) pidfile.st_mtim.tv_nsec / 1e9;
+    step =
+        (seconds(CLOCK_REALTIME) - then) - (seconds(CLOCK_BOOTTIME) - start);
     if (fabs(step) > STEP_SECONDS) {
         finding(SEVERITY_WARNING, "clock", "",
                 "run one time service only, and let it slew; records from "

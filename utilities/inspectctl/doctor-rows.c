@@ -29,19 +29,22 @@ examine_bridges(void)
 {
     const struct ovsrec_bridge *bridge;
 
-    OVSREC_BRIDGE_FOR_EACH (bridge, the_idl) {
-        const char *type = (bridge->datapath_type[0] ? bridge->datapath_type
-                            : "system");
+    OVSREC_BRIDGE_FOR_EACH(bridge, the_idl)
+    {
+        const char *type =
+            (bridge->datapath_type[0] ? bridge->datapath_type : "system");
 
         if (bridge->n_inspectors && strcmp(type, "netdev")) {
             char *advice = xasprintf(
                 "ovs-vsctl set Bridge %s datapath_type=netdev (its ports are "
                 "attached anew, which interrupts traffic), or take it off: "
-                "ovs-inspectctl disable %s", bridge->name, bridge->name);
+                "ovs-inspectctl disable %s",
+                bridge->name, bridge->name);
 
             finding(SEVERITY_ERROR, "datapath", bridge->name, advice,
                     "datapath_type is \"%s\": the kernel forwards its packets "
-                    "and nothing of them is inspected", type);
+                    "and nothing of them is inspected",
+                    type);
             free(advice);
         }
     }
@@ -52,7 +55,8 @@ is_on_a_bridge(const struct ovsrec_inspector *inspector)
 {
     const struct ovsrec_bridge *bridge;
 
-    OVSREC_BRIDGE_FOR_EACH (bridge, the_idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, the_idl)
+    {
         for (size_t i = 0; i < bridge->n_inspectors; i++) {
             if (bridge->inspectors[i] == inspector) {
                 return true;
@@ -71,33 +75,34 @@ examine_state(const struct ovsrec_inspector *i)
     if (error[0]) {
         finding(SEVERITY_ERROR, "inspector", i->name,
                 strstr(error, "of memory")
-                ? "lower flow_limit (ovs-inspectctl size N says what N "
-                  "connections need), or give the host or the service more"
-                : "correct the row; see ovs-vswitchd.conf.db(5)",
+                    ? "lower flow_limit (ovs-inspectctl size N says what N "
+                      "connections need), or give the host or the service more"
+                    : "correct the row; see ovs-vswitchd.conf.db(5)",
                 "%s", error);
     }
     if (warning[0]) {
         finding(SEVERITY_WARNING, "inspector", i->name,
-                "correct the row; see ovs-vswitchd.conf.db(5)", "%s",
-                warning);
+                "correct the row; see ovs-vswitchd.conf.db(5)", "%s", warning);
     }
     if (i->n_enabled && !i->enabled[0]) {
-        char *advice = xasprintf("ovs-vsctl set Inspector %s enabled=true",
-                                 i->name);
+        char *advice =
+            xasprintf("ovs-vsctl set Inspector %s enabled=true", i->name);
 
         finding(SEVERITY_NOTE, "inspector", i->name, advice,
                 "it is switched off (enabled=false)");
         free(advice);
     } else if (!is_on_a_bridge(i)) {
         char *advice = xasprintf("ovs-inspectctl enable BRIDGE "
-                                 "--inspector=%s", i->name);
+                                 "--inspector=%s",
+                                 i->name);
 
         finding(SEVERITY_WARNING, "inspector", i->name, advice,
                 "no bridge names it, so it inspects nothing");
         free(advice);
     } else if (!i->n_uplinks) {
         char *advice = xasprintf("ovs-inspectctl add-uplink %s NAME "
-                                 "target=ssl:COLLECTOR", i->name);
+                                 "target=ssl:COLLECTOR",
+                                 i->name);
 
         finding(SEVERITY_NOTE, "inspector", i->name, advice,
                 "it has no uplink: what it learns is seen on this host only");
@@ -107,8 +112,9 @@ examine_state(const struct ovsrec_inspector *i)
         finding(SEVERITY_WARNING, "inspector", i->name,
                 "look whether ovs-vswitchd runs and has the inspector; "
                 "its log says what it is at",
-                "change %"PRId64" has not been taken up (cur_cfg is %"PRId64
-                ")", i->next_cfg, i->cur_cfg);
+                "change %" PRId64 " has not been taken up (cur_cfg is %" PRId64
+                ")",
+                i->next_cfg, i->cur_cfg);
     }
 }
 
@@ -132,12 +138,14 @@ examine_work(const struct ovsrec_inspector *i)
     int64_t lost = statistic(i, "lost_packets");
 
     if (off[0]) {
-        finding(SEVERITY_WARNING, "readers", i->name,
-                strstr(off, "crashed")
+        finding(
+            SEVERITY_WARNING, "readers", i->name,
+            strstr(off, "crashed")
                 ? "send the crash report in; move it out of the log "
                   "directory and restart ovs-vswitchd to read them again"
                 : "meant?  else: ovs-vsctl remove Inspector NAME other_config "
-                  "readers-off", "these protocols are not read: %s", off);
+                  "readers-off",
+            "these protocols are not read: %s", off);
     }
     if (step[0] && strcmp(step, "full")) {
         finding(SEVERITY_WARNING, "metadata", i->name,
@@ -149,12 +157,13 @@ examine_work(const struct ovsrec_inspector *i)
         finding(SEVERITY_WARNING, "connections", i->name,
                 "raise flow_limit (ovs-inspectctl size says what it costs) "
                 "or other_config:port-quota",
-                "%"PRId64" connections had to make room for others", evicted);
+                "%" PRId64 " connections had to make room for others",
+                evicted);
     }
     if (lost) {
         finding(SEVERITY_WARNING, "packets", i->name,
                 "ovs-appctl inspect/stats says why, under \"lost\"",
-                "%"PRId64" packets were seen and not inspected", lost);
+                "%" PRId64 " packets were seen and not inspected", lost);
     }
 }
 
@@ -171,16 +180,18 @@ examine_tap(const struct ovsrec_inspector *i)
         const struct ovsrec_inspect_rule *rule = i->rules[k];
         const char *action = rule->action ? rule->action : "allow";
 
-        n += (!rule->n_enabled || rule->enabled[0])
-             && strcmp(action, "allow") && strcmp(action, "alert");
+        n += (!rule->n_enabled || rule->enabled[0]) &&
+             strcmp(action, "allow") && strcmp(action, "alert");
     }
     if (n) {
         char *advice = xasprintf("ovs-vsctl set Inspector %s mode=inline, if "
-                                 "they shall", i->name);
+                                 "they shall",
+                                 i->name);
 
         finding(SEVERITY_NOTE, "rules", i->name, advice,
-                "mode=tap: what %"PRIuSIZE" of its rules drop, reset or "
-                "redirect passes all the same", n);
+                "mode=tap: what %" PRIuSIZE " of its rules drop, reset or "
+                "redirect passes all the same",
+                n);
         free(advice);
     }
 }
@@ -195,8 +206,10 @@ examine_unknown_ids(const struct ovsrec_inspector *i)
         finding(SEVERITY_NOTE, "flows", "",
                 "compare ovs-ofctl dump-flows BRIDGE | grep 'inspect(' with "
                 "ovs-vsctl --columns=name,id list Inspector",
-                "%"PRId64" packets have met inspect(id=N) with an id that no "
-                "inspector had, and passed uninspected", n);
+                "%" PRId64
+                " packets have met inspect(id=N) with an id that no "
+                "inspector had, and passed uninspected",
+                n);
     }
 }
 
@@ -211,7 +224,8 @@ examine_inspectors(void)
                 "ovs-inspectctl enable BRIDGE --uplink=ssl:COLLECTOR",
                 "there is none, so nothing is inspected");
     }
-    OVSREC_INSPECTOR_FOR_EACH (i, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(i, the_idl)
+    {
         examine_state(i);
         examine_work(i);
         examine_tap(i);
@@ -229,8 +243,8 @@ examine_row(const char *check, const char *name, const struct smap *status)
 
     if (error[0]) {
         finding(SEVERITY_ERROR, check, name,
-                "correct the row; the others are in force without it",
-                "%s", error);
+                "correct the row; the others are in force without it", "%s",
+                error);
     }
 }
 
@@ -240,8 +254,8 @@ examine_function(const struct ovsrec_inspect_function *f)
     const char *state = word_of(&f->status, "state");
 
     examine_row("function", f->name, &f->status);
-    if (!strcmp(state, "no-port") || !strcmp(state, "link-down")
-        || !strcmp(state, "probes-lost")) {
+    if (!strcmp(state, "no-port") || !strcmp(state, "link-down") ||
+        !strcmp(state, "probes-lost")) {
         finding(SEVERITY_ERROR, "function", f->name,
                 "see \"A function is down\" in troubleshooting.md",
                 "it is down (%s: %s); effect on packets: %s", state,
@@ -256,13 +270,16 @@ examine_policy(void)
     const struct ovsrec_inspect_function *function;
     const struct ovsrec_inspect_rule *rule;
 
-    OVSREC_INSPECT_RULE_FOR_EACH (rule, the_idl) {
+    OVSREC_INSPECT_RULE_FOR_EACH(rule, the_idl)
+    {
         examine_row("rule", rule->name, &rule->status);
     }
-    OVSREC_INSPECT_FUNCTION_FOR_EACH (function, the_idl) {
+    OVSREC_INSPECT_FUNCTION_FOR_EACH(function, the_idl)
+    {
         examine_function(function);
     }
-    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH (set, the_idl) {
+    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH(set, the_idl)
+    {
         examine_row("set", set->name, &set->status);
     }
 }
@@ -274,7 +291,8 @@ severity_of(const char *state, const char *why)
 {
     return (!strcmp(state, "blind") ? SEVERITY_ERROR
             : !strcmp(state, "unprotected") && strncmp(why, "select=", 7)
-            ? SEVERITY_WARNING : SEVERITY_NOTE);
+                ? SEVERITY_WARNING
+                : SEVERITY_NOTE);
 }
 
 /* Ports in equal state for an equal reason are one finding. */
@@ -314,14 +332,14 @@ static void
 tell_group(const struct group *g)
 {
     enum severity severity = severity_of(g->state, g->why);
-    const char *advice = (
-        severity == SEVERITY_ERROR
-        ? "the bridge needs datapath_type=netdev"
-        : !strncmp(g->why, "no inspector", 12)
-        ? "ovs-inspectctl enable BRIDGE"
-        : severity == SEVERITY_WARNING ? "see the inspector's own findings"
-        : "nothing, if that is what you meant; ovs-appctl inspect/coverage "
-          "has figures for each port");
+    const char *advice =
+        (severity == SEVERITY_ERROR ? "the bridge needs datapath_type=netdev"
+         : !strncmp(g->why, "no inspector", 12)
+             ? "ovs-inspectctl enable BRIDGE"
+         : severity == SEVERITY_WARNING
+             ? "see the inspector's own findings"
+             : "nothing, if that is what you meant; ovs-appctl inspect/coverage "
+               "has figures for each port");
 
     finding(severity, "coverage", ds_cstr_ro(&g->ports), advice,
             "%u VM port%s %s: %s", g->n, g->n > 1 ? "s" : "", g->state,
@@ -359,7 +377,8 @@ examine_coverage(void)
                 "Inspector NAME ports=PORT",
                 "there is no VM port: no interface says which VM it is of");
     }
-    SHASH_FOR_EACH_SAFE (node, &groups) {
+    SHASH_FOR_EACH_SAFE(node, &groups)
+    {
         struct group *g = node->data;
 
         tell_group(g);

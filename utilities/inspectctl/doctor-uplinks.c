@@ -17,9 +17,9 @@
 #include "smap.h"
 #include "util.h"
 
-#define DAY 86400
-#define SOON_DAYS 30
-#define LAG_SECONDS 30              /* More than any collector needs. */
+#define DAY            86400
+#define SOON_DAYS      30
+#define LAG_SECONDS    30 /* More than any collector needs. */
 #define NEARLY_PERCENT 80
 
 static int64_t
@@ -38,7 +38,8 @@ is_used(const struct ovsrec_inspect_uplink *u)
 {
     const struct ovsrec_inspector *i;
 
-    OVSREC_INSPECTOR_FOR_EACH (i, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(i, the_idl)
+    {
         for (size_t k = 0; k < i->n_uplinks; k++) {
             if (i->uplinks[k] == u) {
                 return true;
@@ -81,17 +82,18 @@ examine_spool(const struct ovsrec_inspect_uplink *u)
 
     if (error[0]) {
         finding(SEVERITY_ERROR, "spool", u->name,
-                "look at the folder's file system and permissions",
-                "%s", error);
+                "look at the folder's file system and permissions", "%s",
+                error);
     }
-    if (u->spool_dir && u->spool_dir[0]
-        && used > most / 100 * NEARLY_PERCENT) {
+    if (u->spool_dir && u->spool_dir[0] &&
+        used > most / 100 * NEARLY_PERCENT) {
         finding(SEVERITY_WARNING, "spool", u->name,
                 "get the collector going again (ovs-inspectctl uplink-test "
                 "NAME), or raise spool_max_bytes",
                 "%s of %s in %s are used: when it is full the oldest records "
-                "are dropped", insp_memory_text(used, a),
-                insp_memory_text(most, b), u->spool_dir);
+                "are dropped",
+                insp_memory_text(used, a), insp_memory_text(most, b),
+                u->spool_dir);
     }
 }
 
@@ -103,7 +105,8 @@ examine_connection(const struct ovsrec_inspect_uplink *u)
     long long int lag = atoll(smap_get_def(&u->status, "lag_seconds", "0"));
     int64_t dropped = statistic(u, "dropped");
     char *test = xasprintf("ovs-inspectctl uplink-test %s tells step by step "
-                           "what is wrong", u->name);
+                           "what is wrong",
+                           u->name);
 
     if (error[0]) {
         finding(SEVERITY_ERROR, "uplink", u->name,
@@ -117,13 +120,14 @@ examine_connection(const struct ovsrec_inspect_uplink *u)
                 "on the collector's host: ovs-appctl -t ovs-inspect-collector "
                 "collector/show says whether its disk is full",
                 "connected, but the oldest record waits for %lld s: the "
-                "collector does not take them, or not as fast", lag);
+                "collector does not take them, or not as fast",
+                lag);
     }
     if (dropped) {
         finding(SEVERITY_WARNING, "uplink", u->name,
                 "give it a spool (spool_dir) or a larger "
                 "other_config:queue-limit; see uplink.md",
-                "%"PRId64" records were dropped on this host", dropped);
+                "%" PRId64 " records were dropped on this host", dropped);
     }
     free(test);
 }
@@ -134,7 +138,8 @@ examine_uplinks(void)
     const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(the_idl);
     const struct ovsrec_inspect_uplink *u;
 
-    OVSREC_INSPECT_UPLINK_FOR_EACH (u, the_idl) {
+    OVSREC_INSPECT_UPLINK_FOR_EACH(u, the_idl)
+    {
         if (u->n_enabled && !u->enabled[0]) {
             finding(SEVERITY_NOTE, "uplink", u->name,
                     "ovs-vsctl set Inspect_Uplink NAME enabled=true",
@@ -153,8 +158,8 @@ examine_uplinks(void)
         examine_expiry(u, "peer_expires", "the collector's",
                        "renew it on the collector's host");
     }
-    if (ovsrec_inspect_uplink_first(the_idl)
-        && (!ovs || !smap_get(&ovs->external_ids, "system-id"))) {
+    if (ovsrec_inspect_uplink_first(the_idl) &&
+        (!ovs || !smap_get(&ovs->external_ids, "system-id"))) {
         finding(SEVERITY_WARNING, "system-id", "",
                 "ovs-vsctl set Open_vSwitch . external_ids:system-id=NAME, "
                 "the name in this host's certificate",

@@ -75,7 +75,9 @@ static void
 print_text(void)
 {
     static const enum severity order[] = {
-        SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE,
+        SEVERITY_ERROR,
+        SEVERITY_WARNING,
+        SEVERITY_NOTE,
     };
 
     for (size_t k = 0; k < ARRAY_SIZE(order); k++) {
@@ -89,7 +91,8 @@ print_text(void)
             }
         }
     }
-    printf("%"PRIuSIZE" errors, %"PRIuSIZE" warnings, %"PRIuSIZE" notes\n",
+    printf("%" PRIuSIZE " errors, %" PRIuSIZE " warnings, %" PRIuSIZE
+           " notes\n",
            count(SEVERITY_ERROR), count(SEVERITY_WARNING),
            count(SEVERITY_NOTE));
 }
@@ -147,7 +150,8 @@ command_doctor(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         finding(SEVERITY_ERROR, "database", "",
                 "start ovsdb-server (\"ovs-ctl start\", or the service "
                 "openvswitch-switch or ovsdb-server), or name it with "
-                "--db=DATABASE", "%s", why);
+                "--db=DATABASE",
+                "%s", why);
         free(why);
     } else {
         if (examine_schema()) {

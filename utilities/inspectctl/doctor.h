@@ -22,9 +22,9 @@
 #include "compiler.h"
 
 enum severity {
-    SEVERITY_NOTE,                  /* Worth knowing; may be meant. */
-    SEVERITY_WARNING,               /* Will be trouble, or is for a part. */
-    SEVERITY_ERROR,                 /* Something does not work. */
+    SEVERITY_NOTE,    /* Worth knowing; may be meant. */
+    SEVERITY_WARNING, /* Will be trouble, or is for a part. */
+    SEVERITY_ERROR,   /* Something does not work. */
 };
 
 /* Adds a finding of 'check' about 'subject' (may be "").  'advice' is what to
@@ -36,12 +36,12 @@ void finding(enum severity, const char *check, const char *subject,
 void command_doctor(int argc, char *argv[]);
 
 /* Need the database. */
-bool examine_schema(void);          /* False: nothing else can be read. */
+bool examine_schema(void); /* False: nothing else can be read. */
 void examine_bridges(void);
 void examine_inspectors(void);
 void examine_policy(void);
 void examine_uplinks(void);
-void examine_coverage(void);        /* Needs ovs-vswitchd, too. */
+void examine_coverage(void); /* Needs ovs-vswitchd, too. */
 void examine_options(void);
 void examine_tools(const char *db);
 

@@ -57,8 +57,7 @@ take_away(const struct ovsrec_inspector *inspector,
     ovsrec_inspector_update_functions_delvalue(inspector, function_of(row));
 }
 
-static void
-delete(const struct ovsdb_idl_row *row)
+static void delete (const struct ovsdb_idl_row *row)
 {
     ovsrec_inspect_function_delete(function_of(row));
 }
@@ -92,9 +91,9 @@ is_enabled(const struct ovsrec_inspect_function *function)
 static bool
 has_port(const struct ovsrec_inspect_function *function, const char *port)
 {
-    return port && (!strcmp(function->input_port, port)
-                    || (function->output_port
-                        && !strcmp(function->output_port, port)));
+    return port &&
+           (!strcmp(function->input_port, port) ||
+            (function->output_port && !strcmp(function->output_port, port)));
 }
 
 /* Fails when another function has the slot, or a port: ovs-vswitchd would
@@ -109,17 +108,18 @@ check_room(const struct settings *s, const struct ovsrec_inspector *inspector)
     if (enabled && strcmp(enabled, "true")) {
         return;
     }
-    OVSREC_INSPECT_FUNCTION_FOR_EACH (other, the_idl) {
+    OVSREC_INSPECT_FUNCTION_FOR_EACH(other, the_idl)
+    {
         if (!strcmp(other->name, name) || !is_enabled(other)) {
             continue;
         }
-        if (is_in(inspector, &other->header_)
-            && other->slot == strtol(settings_get(s, "slot"), NULL, 10)) {
-            fail("function %s: slot %"PRId64" has function '%s' already",
+        if (is_in(inspector, &other->header_) &&
+            other->slot == strtol(settings_get(s, "slot"), NULL, 10)) {
+            fail("function %s: slot %" PRId64 " has function '%s' already",
                  name, other->slot, other->name);
         }
-        if (has_port(other, settings_get(s, "input_port"))
-            || has_port(other, settings_get(s, "output_port"))) {
+        if (has_port(other, settings_get(s, "input_port")) ||
+            has_port(other, settings_get(s, "output_port"))) {
             fail("function %s: function '%s' is behind that port already",
                  name, other->name);
         }
@@ -189,7 +189,7 @@ command_swap_slots(int argc OVS_UNUSED, char *argv[])
         for (int i = 1; i <= 2; i++) {
             const struct ovsrec_inspect_function *f = need_function(argv[i]);
 
-            printf("function %s: slot %"PRId64"\n", f->name, f->slot);
+            printf("function %s: slot %" PRId64 "\n", f->name, f->slot);
             sset_add(&names, f->name);
         }
         report_rows(&kind_function, &names);
@@ -207,7 +207,7 @@ compare_functions(const void *a_, const void *b_)
     const struct ovsrec_inspect_function *const *b = b_;
 
     return ((*a)->slot != (*b)->slot ? ((*a)->slot < (*b)->slot ? -1 : 1)
-            : strcmp((*a)->name, (*b)->name));
+                                     : strcmp((*a)->name, (*b)->name));
 }
 
 /* What ovs-vswitchd says of a function, or NULL. */
@@ -245,13 +245,13 @@ put_live(struct ds *line, const struct json *live)
     ds_put_format(line, "\n    # %s since %s (%s): %s",
                   json_text_of(live, "state"), json_text_of(live, "since"),
                   json_text_of(live, "reason"), json_text_of(live, "effect"));
-    ds_put_format(line, "\n    # in %.0f, injected %.0f, out %.0f, lost %.0f, "
+    ds_put_format(line,
+                  "\n    # in %.0f, injected %.0f, out %.0f, lost %.0f, "
                   "in flight %.0f, bypassed %.0f, refused %.0f",
-                  json_number_of(live, "in"),
-                  json_number_of(live, "injected"),
+                  json_number_of(live, "in"), json_number_of(live, "injected"),
                   json_number_of(live, "out"), sum_of(live, "lost"),
-                  json_number_of(live, "in_flight"),
-                  sum_of(live, "bypassed"), sum_of(live, "refused"));
+                  json_number_of(live, "in_flight"), sum_of(live, "bypassed"),
+                  sum_of(live, "refused"));
 }
 
 static void
@@ -294,8 +294,8 @@ show_functions(const struct ovsrec_inspector *inspector,
         const struct json *live = find_live(answer, order[i]->name);
 
         if (array) {
-            struct json *object = row_to_json(&kind_function,
-                                              &order[i]->header_);
+            struct json *object =
+                row_to_json(&kind_function, &order[i]->header_);
 
             if (live) {
                 json_object_put(object, "live", json_deep_clone(live));
@@ -312,7 +312,9 @@ void
 command_functions(int argc, char *argv[])
 {
     static const struct listing listing = {
-        "inspect/functions", "functions", show_functions,
+        "inspect/functions",
+        "functions",
+        show_functions,
     };
 
     list_inspectors(&listing, argc > 1 ? argv[1] : NULL);

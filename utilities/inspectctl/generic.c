@@ -16,20 +16,20 @@
 #include "util.h"
 
 static const struct ctl_table_class tables[OVSREC_N_TABLES] = {
-    [OVSREC_TABLE_BRIDGE].row_ids[0] = {&ovsrec_bridge_col_name, NULL, NULL},
-    [OVSREC_TABLE_PORT].row_ids[0] = {&ovsrec_port_col_name, NULL, NULL},
-    [OVSREC_TABLE_INTERFACE].row_ids[0]
-        = {&ovsrec_interface_col_name, NULL, NULL},
-    [OVSREC_TABLE_INSPECTOR].row_ids[0]
-        = {&ovsrec_inspector_col_name, NULL, NULL},
-    [OVSREC_TABLE_INSPECT_UPLINK].row_ids[0]
-        = {&ovsrec_inspect_uplink_col_name, NULL, NULL},
-    [OVSREC_TABLE_INSPECT_RULE].row_ids[0]
-        = {&ovsrec_inspect_rule_col_name, NULL, NULL},
-    [OVSREC_TABLE_INSPECT_FUNCTION].row_ids[0]
-        = {&ovsrec_inspect_function_col_name, NULL, NULL},
-    [OVSREC_TABLE_INSPECT_ADDRESS_SET].row_ids[0]
-        = {&ovsrec_inspect_address_set_col_name, NULL, NULL},
+    [OVSREC_TABLE_BRIDGE].row_ids[0] = { &ovsrec_bridge_col_name, NULL, NULL },
+    [OVSREC_TABLE_PORT].row_ids[0] = { &ovsrec_port_col_name, NULL, NULL },
+    [OVSREC_TABLE_INTERFACE].row_ids[0] = { &ovsrec_interface_col_name, NULL,
+                                            NULL },
+    [OVSREC_TABLE_INSPECTOR].row_ids[0] = { &ovsrec_inspector_col_name, NULL,
+                                            NULL },
+    [OVSREC_TABLE_INSPECT_UPLINK]
+        .row_ids[0] = { &ovsrec_inspect_uplink_col_name, NULL, NULL },
+    [OVSREC_TABLE_INSPECT_RULE].row_ids[0] = { &ovsrec_inspect_rule_col_name,
+                                               NULL, NULL },
+    [OVSREC_TABLE_INSPECT_FUNCTION]
+        .row_ids[0] = { &ovsrec_inspect_function_col_name, NULL, NULL },
+    [OVSREC_TABLE_INSPECT_ADDRESS_SET]
+        .row_ids[0] = { &ovsrec_inspect_address_set_col_name, NULL, NULL },
 };
 
 void
@@ -83,8 +83,8 @@ run_each(struct ctl_command *commands, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         struct ctl_command *c = &commands[i];
-        void (*each)(struct ctl_context *) = (post ? c->syntax->postprocess
-                                              : c->syntax->run);
+        void (*each)(struct ctl_context *) =
+            (post ? c->syntax->postprocess : c->syntax->run);
         struct ctl_context ctx;
         bool try_again;
 
@@ -123,8 +123,7 @@ try_commands(struct ctl_command *commands, size_t n)
             const char *error = ovsdb_idl_txn_get_error(the_txn);
 
             ctl_fatal("transaction error: %s",
-                      error ? error
-                            : ovsdb_idl_txn_status_to_string(status));
+                      error ? error : ovsdb_idl_txn_status_to_string(status));
         }
     }
     if (status == TXN_TRY_AGAIN) {
@@ -170,8 +169,8 @@ generic_run(int argc, char *argv[], struct shash *local_options,
     size_t n_commands;
     char *error;
 
-    error = ctl_parse_commands(argc, argv, local_options, &commands,
-                               &n_commands);
+    error =
+        ctl_parse_commands(argc, argv, local_options, &commands, &n_commands);
     if (error) {
         error[strcspn(error, "(;")] = '\0';
         while (*error && error[strlen(error) - 1] == ' ') {

@@ -20,8 +20,8 @@
 #include "timeval.h"
 #include "util.h"
 
-#define ANSWER_MS 5000      /* For a WELCOME. */
-#define LISTEN_MS 1000      /* For a refusal. */
+#define ANSWER_MS 5000 /* For a WELCOME. */
+#define LISTEN_MS 1000 /* For a refusal. */
 
 const char *
 greeting_alpn(void)
@@ -46,13 +46,13 @@ static bool
 say(const struct greeting *g, const struct insp_put *put, long long int until)
 {
     for (;;) {
-        enum insp_tls_result r = insp_tls_write(g->tls, put->start,
-                                                insp_put_size(put));
+        enum insp_tls_result r =
+            insp_tls_write(g->tls, put->start, insp_put_size(put));
 
         if (r == INSP_TLS_OK) {
             return true;
-        } else if (r == INSP_TLS_CLOSED || r == INSP_TLS_FAILED
-                   || !wait_for(g, r, until)) {
+        } else if (r == INSP_TLS_CLOSED || r == INSP_TLS_FAILED ||
+                   !wait_for(g, r, until)) {
             return false;
         }
     }
@@ -119,17 +119,19 @@ listen_to(const struct greeting *g, bool framed, long long int until,
 
     for (;;) {
         size_t n = 0, length;
-        enum insp_tls_result r = insp_tls_read(g->tls, bytes + used,
-                                               sizeof bytes - used, &n);
+        enum insp_tls_result r =
+            insp_tls_read(g->tls, bytes + used, sizeof bytes - used, &n);
 
         if (r == INSP_TLS_CLOSED || r == INSP_TLS_FAILED) {
             snprintf(text, size, "%s", insp_tls_error(g->tls));
             return false;
         } else if (r != INSP_TLS_OK) {
             if (!wait_for(g, r, until)) {
-                snprintf(text, size, framed ? "no WELCOME came"
-                         : "none: the receiver does not acknowledge, what "
-                           "TCP has taken counts as sent");
+                snprintf(text, size,
+                         framed
+                             ? "no WELCOME came"
+                             : "none: the receiver does not acknowledge, what "
+                               "TCP has taken counts as sent");
                 return !framed;
             }
         } else if (framed) {

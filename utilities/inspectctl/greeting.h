@@ -20,9 +20,9 @@
 struct insp_tls;
 
 struct greeting {
-    struct insp_tls *tls;       /* Has shaken hands. */
+    struct insp_tls *tls; /* Has shaken hands. */
     const char *sensor;
-    bool json;                  /* The format to announce. */
+    bool json; /* The format to announce. */
 };
 
 /* To be offered in the handshake. */

@@ -34,8 +34,7 @@
 
 /* main.c */
 OVS_NO_RETURN void fail(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
-OVS_NO_RETURN void fail_usage(const char *format, ...)
-    OVS_PRINTF_FORMAT(1, 2);
+OVS_NO_RETURN void fail_usage(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
 
 /* The value of an option of the command line, "" if it takes none; NULL: it
  * was not given. */
@@ -83,7 +82,7 @@ char *db_try_monitor(void) OVS_WARN_UNUSED_RESULT;
 
 /* Inspectors whose next_cfg a transaction raises, and to what. */
 struct raised {
-    struct shash numbers;               /* int64_t by name of inspector. */
+    struct shash numbers; /* int64_t by name of inspector. */
 };
 
 /* Runs compose(aux) in a transaction: again, and 'raised' empty again, when
@@ -110,9 +109,8 @@ struct kind {
     const char *noun;
     const struct ovsdb_idl_table_class *table;
     const char *(*key)(size_t i);
-    bool (*check)(const struct insp_setting *, size_t n,
-                  struct insp_faults *);
-    const char *const (*aliases)[2];    /* Word, column; then NULL. */
+    bool (*check)(const struct insp_setting *, size_t n, struct insp_faults *);
+    const char *const (*aliases)[2]; /* Word, column; then NULL. */
 };
 
 extern const struct kind kind_rule;
@@ -127,7 +125,7 @@ const struct ovsdb_idl_column *kind_column(const struct kind *,
 /* The settings of one row, "name" first. */
 struct settings {
     const struct kind *kind;
-    struct insp_setting *array;         /* Owned, and so are its texts. */
+    struct insp_setting *array; /* Owned, and so are its texts. */
     size_t n, n_allocated;
 };
 
@@ -180,7 +178,7 @@ struct listing {
 
 /* Of one inspector, or of all. */
 void list_inspectors(const struct listing *, const char *name);
-void print_json_list(const char *key, struct json *list);   /* Frees it. */
+void print_json_list(const char *key, struct json *list); /* Frees it. */
 struct json *row_to_json(const struct kind *, const struct ovsdb_idl_row *);
 void put_row_state(const struct kind *, const struct ovsdb_idl_row *,
                    struct ds *);
@@ -218,13 +216,12 @@ void generic_run(int argc, char *argv[], struct shash *local_options,
  * uplinks.  Several inspectors may refer to one. */
 struct member_kind {
     const struct kind *kind;
-    const char *a;              /* "a function" */
-    const char *word;           /* "function" */
+    const char *a;    /* "a function" */
+    const char *word; /* "function" */
     bool (*is_in)(const struct ovsrec_inspector *,
                   const struct ovsdb_idl_row *);
     const struct ovsdb_idl_row *(*insert)(void);
-    void (*add)(const struct ovsrec_inspector *,
-                const struct ovsdb_idl_row *);
+    void (*add)(const struct ovsrec_inspector *, const struct ovsdb_idl_row *);
     void (*remove)(const struct ovsrec_inspector *,
                    const struct ovsdb_idl_row *);
     void (*delete)(const struct ovsdb_idl_row *);

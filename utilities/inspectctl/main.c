@@ -217,7 +217,8 @@ usage(void)
     printf("\
 %s: watches over the packets inside Open vSwitch\n\
 usage: %s [OPTIONS] COMMAND [ARG...]\n\
-\n", program_name, program_name);
+\n",
+           program_name, program_name);
     usage_of_changes();
     usage_of_uplinks();
     usage_of_functions();
@@ -246,19 +247,20 @@ Other options:\n\
 }
 
 /* The command line. */
-#define ENABLE_OPTIONS "inspector mode select uplink uplink-format " \
-                       "private-key certificate ca-cert no-wait"
+#define ENABLE_OPTIONS                                                        \
+    "inspector mode select uplink uplink-format "                             \
+    "private-key certificate ca-cert no-wait"
 
 static const struct command {
     const char *name;
     int min_args, max_args;
-    const char *needs;              /* For who gives others. */
-    const char *takes;              /* Options of its own. */
-    bool changes;                   /* The configuration. */
+    const char *needs; /* For who gives others. */
+    const char *takes; /* Options of its own. */
+    bool changes;      /* The configuration. */
     void (*run)(int argc, char *argv[]);
 } own_commands[] = {
-    { "enable", 1, 1, "the name of a bridge, and nothing else",
-      ENABLE_OPTIONS, true, command_switch },
+    { "enable", 1, 1, "the name of a bridge, and nothing else", ENABLE_OPTIONS,
+      true, command_switch },
     { "disable", 1, 1, "the name of a bridge, and nothing else",
       "inspector no-wait", true, command_switch },
     { "add-rule", 2, INT_MAX, "an inspector, a name and KEY=VALUE...",
@@ -296,8 +298,8 @@ static const struct command {
     { "functions", 0, 1, NULL, "json", false, command_functions },
     { "sets", 0, 1, "the name of a set, or nothing", "json", false,
       command_sets },
-    { "explain", 1, INT_MAX, "an inspector and what to explain", "json",
-      false, command_ask },
+    { "explain", 1, INT_MAX, "an inspector and what to explain", "json", false,
+      command_ask },
     { "show", 0, 1, NULL, "json", false, command_ask },
     { "flows", 0, 1, NULL, "json limit sort", false, command_ask },
     { "top", 0, 1, NULL, "interval iterations once", false, command_top },
@@ -319,37 +321,40 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"db", required_argument, NULL, OPT_DB},
-    {"target", required_argument, NULL, OPT_TARGET},
-    {"timeout", required_argument, NULL, 'T'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"json", no_argument, NULL, OPT_OWN},
-    {"inspector", required_argument, NULL, OPT_OWN},
-    {"mode", required_argument, NULL, OPT_OWN},
-    {"select", required_argument, NULL, OPT_OWN},
-    {"uplink", required_argument, NULL, OPT_OWN},
-    {"uplink-format", required_argument, NULL, OPT_OWN},
-    {"private-key", required_argument, NULL, 'p'},
-    {"certificate", required_argument, NULL, 'c'},
-    {"ca-cert", required_argument, NULL, 'C'},
-    {"no-wait", no_argument, NULL, OPT_OWN},
-    {"limit", required_argument, NULL, OPT_OWN},
-    {"sort", no_argument, NULL, OPT_OWN},
-    {"interval", required_argument, NULL, OPT_OWN},
-    {"iterations", required_argument, NULL, 'n'},
-    {"once", no_argument, NULL, OPT_OWN},
-    {"may-exist", no_argument, NULL, OPT_OWN},
-    {"replace", no_argument, NULL, OPT_OWN},
-    {"prune", no_argument, NULL, OPT_OWN},
+    { "db", required_argument, NULL, OPT_DB },
+    { "target", required_argument, NULL, OPT_TARGET },
+    { "timeout", required_argument, NULL, 'T' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { "json", no_argument, NULL, OPT_OWN },
+    { "inspector", required_argument, NULL, OPT_OWN },
+    { "mode", required_argument, NULL, OPT_OWN },
+    { "select", required_argument, NULL, OPT_OWN },
+    { "uplink", required_argument, NULL, OPT_OWN },
+    { "uplink-format", required_argument, NULL, OPT_OWN },
+    { "private-key", required_argument, NULL, 'p' },
+    { "certificate", required_argument, NULL, 'c' },
+    { "ca-cert", required_argument, NULL, 'C' },
+    { "no-wait", no_argument, NULL, OPT_OWN },
+    { "limit", required_argument, NULL, OPT_OWN },
+    { "sort", no_argument, NULL, OPT_OWN },
+    { "interval", required_argument, NULL, OPT_OWN },
+    { "iterations", required_argument, NULL, 'n' },
+    { "once", no_argument, NULL, OPT_OWN },
+    { "may-exist", no_argument, NULL, OPT_OWN },
+    { "replace", no_argument, NULL, OPT_OWN },
+    { "prune", no_argument, NULL, OPT_OWN },
     VLOG_LONG_OPTIONS,
     TABLE_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
+    { NULL, 0, NULL, 0 },
 };
 
 /* Of ours, and of the generic commands with a meaning of their own. */
 static const struct option if_exists = {
-    "if-exists", no_argument, NULL, OPT_OWN,
+    "if-exists",
+    no_argument,
+    NULL,
+    OPT_OWN,
 };
 
 static const struct command *
@@ -453,25 +458,21 @@ parse_option(int c, const char *name, struct shash *local_options)
         }
         break;
 
-    case 'h':
-        usage();
+    case 'h': usage();
 
     case 'V':
         ovs_print_version(0, 0);
         printf("DB Schema %s\n", ovsrec_get_db_version());
         exit(EXIT_SUCCESS);
 
-    VLOG_OPTION_HANDLERS
-    TABLE_OPTION_HANDLERS(&table_style)
+        VLOG_OPTION_HANDLERS
+        TABLE_OPTION_HANDLERS(&table_style)
 
-    case '?':
-        exit(EXIT_USAGE);
+    case '?': exit(EXIT_USAGE);
 
-    case 0:
-        break;
+    case 0: break;
 
-    default:
-        OVS_NOT_REACHED();
+    default: OVS_NOT_REACHED();
     }
 }
 
@@ -479,8 +480,7 @@ static void
 parse_options(int argc, char *argv[], const struct command *own,
               struct shash *local_options)
 {
-    char *short_options = ovs_cmdl_long_options_to_short_options(
-        long_options);
+    char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
     char *all_short = xasprintf("%s%s", own ? "" : "+", short_options);
     size_t n_global;
     struct option *all = list_options(own, &n_global);
@@ -512,14 +512,17 @@ check_options(const struct command *own)
     sset_from_delimited_string(&takes, own ? own->takes : "", " ");
     SHASH_FOR_EACH (node, &options) {
         if (!sset_contains(&takes, node->name)) {
-            fail_usage("%s does not take --%s", own ? own->name
-                       : "that command", node->name);
+            fail_usage("%s does not take --%s",
+                       own ? own->name : "that command", node->name);
         }
     }
     sset_destroy(&takes);
     if (!option("uplink")) {
         static const char *const of_uplink[] = {
-            "uplink-format", "private-key", "certificate", "ca-cert",
+            "uplink-format",
+            "private-key",
+            "certificate",
+            "ca-cert",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(of_uplink); i++) {
@@ -537,8 +540,9 @@ run_own(const struct command *own, int argc, char *argv[])
         fail_usage("'%s' is not a command", argc ? argv[0] : own->name);
     }
     if (argc - 1 < own->min_args || argc - 1 > own->max_args) {
-        fail_usage("%s needs %s", own->name, own->needs ? own->needs
-                   : "the name of an inspector, or nothing");
+        fail_usage("%s needs %s", own->name,
+                   own->needs ? own->needs
+                              : "the name of an inspector, or nothing");
     }
 
     /* What changes something waits for ovs-vswitchd no longer than that. */

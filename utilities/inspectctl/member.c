@@ -19,7 +19,8 @@ member_raise_users(const struct member_kind *m, struct raised *raised,
 {
     const struct ovsrec_inspector *inspector;
 
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+    {
         if (m->is_in(inspector, row)) {
             raise_next_cfg(raised, inspector);
         }
@@ -46,7 +47,8 @@ compose_addition(void *addition_)
     row = find_row(m->kind, name);
     if (row && !option("replace") && !option("may-exist")) {
         fail("there is %s named \"%s\" already (see --may-exist and "
-             "--replace)", m->a, name);
+             "--replace)",
+             m->a, name);
     }
     if (m->check_room && (!row || option("replace"))) {
         m->check_room(&addition->settings, inspector);
@@ -82,14 +84,13 @@ member_add(const struct member_kind *m, int argc, char *argv[])
     sset_add(&names, settings_get(&addition.settings, "name"));
     error = settings_check(&addition.settings);
     if (error) {
-        fail("%s %s: %s", m->word,
-             settings_get(&addition.settings, "name"), error);
+        fail("%s %s: %s", m->word, settings_get(&addition.settings, "name"),
+             error);
     }
 
     raised_init(&addition.raised);
     db_monitor();
-    db_transact(compose_addition, &addition, &addition.raised, "%s",
-                argv[0]);
+    db_transact(compose_addition, &addition, &addition.raised, "%s", argv[0]);
     if (!option("no-wait")) {
         await_raised(&addition.raised);
         report_rows(m->kind, &names);
@@ -123,15 +124,16 @@ compose_removal(void *removal_)
         if (option("if-exists")) {
             return;
         }
-        fail("inspector \"%s\" has no %s named \"%s\"",
-             removal->inspector, m->word, removal->name);
+        fail("inspector \"%s\" has no %s named \"%s\"", removal->inspector,
+             m->word, removal->name);
     }
-    OVSREC_INSPECTOR_FOR_EACH (other, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(other, the_idl)
+    {
         shared |= other != inspector && m->is_in(other, row);
     }
     m->remove(inspector, row);
     if (!shared) {
-        m->delete(row);
+        m->delete (row);
     }
     raise_next_cfg(&removal->raised, inspector);
 }
@@ -139,14 +141,13 @@ compose_removal(void *removal_)
 void
 member_remove(const struct member_kind *m, char *argv[])
 {
-    struct removal removal = {
-        .member = m, .inspector = argv[1], .name = argv[2]
-    };
+    struct removal removal = { .member = m,
+                               .inspector = argv[1],
+                               .name = argv[2] };
 
     raised_init(&removal.raised);
     db_monitor();
-    db_transact(compose_removal, &removal, &removal.raised, "%s",
-                argv[0]);
+    db_transact(compose_removal, &removal, &removal.raised, "%s", argv[0]);
     if (removal.removed && !option("no-wait")) {
         await_raised(&removal.raised);
         printf("%s %s: gone\n", m->word, removal.name);

@@ -46,10 +46,10 @@ list_at(const struct json *list, size_t i)
 static inline char *
 text_of_answer(struct json *answer)
 {
-    char *text = (!answer ? NULL
-                  : answer->type == JSON_STRING
-                  ? xstrdup(json_string(answer))
-                  : json_to_string(answer, JSSF_SORT));
+    char *text =
+        (!answer                       ? NULL
+         : answer->type == JSON_STRING ? xstrdup(json_string(answer))
+                                       : json_to_string(answer, JSSF_SORT));
 
     json_destroy(answer);
     return text;
@@ -71,8 +71,7 @@ transact(struct jsonrpc *client, const char *command, int argc, char *argv[],
     *error = text_of_answer(error_json);
     return retval;
 #else
-    return unixctl_client_transact(client, command, argc, argv, result,
-                                   error);
+    return unixctl_client_transact(client, command, argc, argv, result, error);
 #endif
 }
 

@@ -17,7 +17,7 @@
 #include "ovsdb-data.h"
 #include "util.h"
 
-#define MAX_REPORTED 10             /* Faults that are told one by one. */
+#define MAX_REPORTED 10 /* Faults that are told one by one. */
 
 const char *
 row_name(const struct kind *kind, const struct ovsdb_idl_row *row)
@@ -102,16 +102,19 @@ report_rows(const struct kind *kind, const struct sset *names)
         }
     }
     if (many) {
-        printf("%"PRIuSIZE" %ss in the database, %"PRIuSIZE" of them "
-               "refused\n", n, kind->noun, n_faults);
+        printf("%" PRIuSIZE " %ss in the database, %" PRIuSIZE " of them "
+               "refused\n",
+               n, kind->noun, n_faults);
     }
     if (n_faults > MAX_REPORTED) {
-        ds_put_format(&faults, "\n    and %"PRIuSIZE" more",
+        ds_put_format(&faults, "\n    and %" PRIuSIZE " more",
                       n_faults - MAX_REPORTED);
     }
     if (n_faults) {
-        ds_put_format(&faults, "\n    stays in the database, out of force: "
-                      "mend it, or take it away (del-%s)", kind->noun);
+        ds_put_format(&faults,
+                      "\n    stays in the database, out of force: "
+                      "mend it, or take it away (del-%s)",
+                      kind->noun);
         fail("%s", ds_cstr(&faults));
     }
     ds_destroy(&faults);
@@ -123,8 +126,8 @@ report_rows(const struct kind *kind, const struct sset *names)
 static const struct json *
 find_answer(const struct json *answer, const char *inspector)
 {
-    const struct json *list = answer ? json_list_of(answer, "inspectors")
-                                     : NULL;
+    const struct json *list =
+        answer ? json_list_of(answer, "inspectors") : NULL;
 
     for (size_t i = 0; list && i < list_size(list); i++) {
         const struct json *one = list_at(list, i);
@@ -176,7 +179,8 @@ list_inspectors(const struct listing *listing, const char *name)
     if (name) {
         list_one(listing, need_inspector(name), answer, list);
     } else {
-        OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+        OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+        {
             list_one(listing, inspector, answer, list);
         }
     }

@@ -22,19 +22,23 @@
 #include "ovs-compat.h"
 #include "util.h"
 
-#define MAX_TOLD 20                 /* Bad lines that are told one by one. */
+#define MAX_TOLD 20 /* Bad lines that are told one by one. */
 
 /* What is to be done with a rule of a name that there is already. */
-enum existing { EXISTING_REFUSE, EXISTING_KEEP, EXISTING_REPLACE };
+enum existing {
+    EXISTING_REFUSE,
+    EXISTING_KEEP,
+    EXISTING_REPLACE
+};
 
 /* Rules to be added to an inspector. */
 struct load {
     const char *inspector;
     enum existing existing;
-    bool prune;                     /* The rest of its rules go. */
+    bool prune; /* The rest of its rules go. */
     struct settings *rules;
     size_t n, n_allocated;
-    struct shash lines;             /* Where a name stands, by name. */
+    struct shash lines; /* Where a name stands, by name. */
     struct sset names;
     struct raised raised;
     size_t n_pruned;
@@ -45,9 +49,9 @@ load_init(struct load *load, const char *inspector)
 {
     memset(load, 0, sizeof *load);
     load->inspector = inspector;
-    load->existing = (option("replace") ? EXISTING_REPLACE
+    load->existing = (option("replace")     ? EXISTING_REPLACE
                       : option("may-exist") ? EXISTING_KEEP
-                      : EXISTING_REFUSE);
+                                            : EXISTING_REFUSE);
     load->prune = option("prune") != NULL;
     shash_init(&load->lines);
     sset_init(&load->names);
@@ -73,8 +77,8 @@ static struct settings *
 load_room(struct load *load)
 {
     if (load->n == load->n_allocated) {
-        load->rules = x2nrealloc(load->rules, &load->n_allocated,
-                                 sizeof *load->rules);
+        load->rules =
+            x2nrealloc(load->rules, &load->n_allocated, sizeof *load->rules);
     }
     return &load->rules[load->n++];
 }
@@ -97,7 +101,8 @@ is_used(const struct ovsrec_inspect_rule *rule,
 {
     const struct ovsrec_inspector *inspector;
 
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+    {
         if (inspector != except && refers_to(inspector, rule)) {
             return true;
         }
@@ -135,7 +140,8 @@ raise_users(struct load *load, const struct ovsrec_inspector *own)
     const struct ovsrec_inspector *inspector;
 
     raise_next_cfg(&load->raised, own);
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+    {
         for (size_t i = 0; inspector != own && i < inspector->n_rules; i++) {
             if (sset_contains(&load->names, inspector->rules[i]->name)) {
                 raise_next_cfg(&load->raised, inspector);
@@ -146,8 +152,7 @@ raise_users(struct load *load, const struct ovsrec_inspector *own)
 }
 
 static void
-compose_rule(const struct load *load,
-             const struct ovsrec_inspector *inspector,
+compose_rule(const struct load *load, const struct ovsrec_inspector *inspector,
              const struct settings *rule, const struct shash *existing,
              const struct shash *attached)
 {
@@ -156,7 +161,8 @@ compose_rule(const struct load *load,
 
     if (row && load->existing == EXISTING_REFUSE) {
         fail("there is a rule named \"%s\" already (see --may-exist and "
-             "--replace)", name);
+             "--replace)",
+             name);
     }
     if (!row) {
         row = ovsrec_inspect_rule_insert(the_txn);
@@ -179,7 +185,8 @@ compose_load(void *load_)
     const struct ovsrec_inspect_rule *row;
 
     inspector = need_inspector(load->inspector);
-    OVSREC_INSPECT_RULE_FOR_EACH (row, the_idl) {
+    OVSREC_INSPECT_RULE_FOR_EACH(row, the_idl)
+    {
         shash_add(&existing, row->name, row);
     }
     for (size_t i = 0; i < inspector->n_rules; i++) {
@@ -205,7 +212,7 @@ carry_out(struct load *load, const char *comment)
         await_raised(&load->raised);
         report_rows(&kind_rule, &load->names);
         if (load->n_pruned) {
-            printf("%"PRIuSIZE" other rules of inspector %s are gone\n",
+            printf("%" PRIuSIZE " other rules of inspector %s are gone\n",
                    load->n_pruned, load->inspector);
         }
     }
@@ -221,8 +228,8 @@ command_add_rule(int argc, char *argv[])
 
     load_init(&load, argv[1]);
     rule = load_room(&load);
-    error = settings_init(rule, &kind_rule,
-                          (const char *const *) argv + 2, argc - 2);
+    error = settings_init(rule, &kind_rule, (const char *const *) argv + 2,
+                          argc - 2);
     if (error) {
         fail_usage("%s", error);
     }
@@ -253,7 +260,7 @@ load_line(struct load *load, const char *line, unsigned int number)
         error = settings_init(rule, &kind_rule,
                               (const char *const *) words.names, words.n);
         if (!error && node) {
-            error = xasprintf("rule %s: stands in line %"PRIuPTR" already",
+            error = xasprintf("rule %s: stands in line %" PRIuPTR " already",
                               name, (uintptr_t) node->data);
         }
         if (!error) {
@@ -337,12 +344,12 @@ compose_removal(void *removal_)
     inspector = need_inspector(removal->inspector);
     removal->n_removed = 0;
     for (size_t i = 0; i < removal->n; i++) {
-        const struct ovsdb_idl_row *row = find_row(&kind_rule,
-                                                   removal->names[i]);
+        const struct ovsdb_idl_row *row =
+            find_row(&kind_rule, removal->names[i]);
         const struct ovsrec_inspect_rule *rule;
 
-        rule = row ? ovsrec_inspect_rule_get_for_uuid(the_idl, &row->uuid)
-                   : NULL;
+        rule =
+            row ? ovsrec_inspect_rule_get_for_uuid(the_idl, &row->uuid) : NULL;
         if (rule && refers_to(inspector, rule)) {
             remove_rule(inspector, rule);
             removal->n_removed++;
@@ -370,7 +377,7 @@ command_del_rule(int argc, char *argv[])
     db_transact(compose_removal, &removal, &removal.raised, "del-rule");
     if (!option("no-wait")) {
         await_raised(&removal.raised);
-        printf("%"PRIuSIZE" rule%s of inspector %s gone\n",
+        printf("%" PRIuSIZE " rule%s of inspector %s gone\n",
                removal.n_removed, removal.n_removed == 1 ? "" : "s",
                removal.inspector);
     }
@@ -456,17 +463,19 @@ rule_to_json(const struct listed *rule, const struct json *counters)
     struct json *object = row_to_json(&kind_rule, rule->row);
 
     if (counters) {
-        json_object_put(object, "judged", json_integer_create(
+        json_object_put(object, "judged",
+                        json_integer_create(
                             json_number_of(counters, "judged")));
-        json_object_put(object, "dropped", json_integer_create(
+        json_object_put(object, "dropped",
+                        json_integer_create(
                             json_number_of(counters, "dropped")));
     }
     return object;
 }
 
 static void
-show_rules(const struct ovsrec_inspector *inspector,
-           const struct json *answer, struct json *array)
+show_rules(const struct ovsrec_inspector *inspector, const struct json *answer,
+           struct json *array)
 {
     struct shash counters = SHASH_INITIALIZER(&counters);
     struct listed *rules = list_rules(inspector);
@@ -495,7 +504,9 @@ void
 command_rules(int argc, char *argv[])
 {
     static const struct listing listing = {
-        "inspect/rules", "rules", show_rules,
+        "inspect/rules",
+        "rules",
+        show_rules,
     };
 
     list_inspectors(&listing, argc > 1 ? argv[1] : NULL);

@@ -17,10 +17,10 @@
 #include "util.h"
 
 struct change {
-    struct settings settings;       /* Name and addresses. */
+    struct settings settings; /* Name and addresses. */
     const char *name;
-    bool remove;                    /* The addresses go. */
-    bool done;                      /* There was something to do. */
+    bool remove; /* The addresses go. */
+    bool done;   /* There was something to do. */
     struct raised raised;
 };
 
@@ -62,8 +62,8 @@ change_init(struct change *change, int argc, char *argv[])
 
     memset(change, 0, sizeof *change);
     raised_init(&change->raised);
-    error = settings_init(settings, &kind_set,
-                          (const char *const *) argv + 1, 1);
+    error =
+        settings_init(settings, &kind_set, (const char *const *) argv + 1, 1);
     if (error) {
         fail_usage("%s", error);
     }
@@ -108,8 +108,8 @@ uses_set(const struct ovsrec_inspector *inspector, const char *name)
     for (size_t i = 0; i < inspector->n_rules; i++) {
         const struct ovsrec_inspect_rule *rule = inspector->rules[i];
 
-        if (names_set(rule->source, rule->n_source, name)
-            || names_set(rule->destination, rule->n_destination, name)) {
+        if (names_set(rule->source, rule->n_source, name) ||
+            names_set(rule->destination, rule->n_destination, name)) {
             return true;
         }
     }
@@ -122,7 +122,8 @@ raise_users(struct change *change)
     const struct ovsrec_inspector *inspector;
 
     change->done = true;
-    OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+    OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+    {
         if (uses_set(inspector, change->name)) {
             raise_next_cfg(&change->raised, inspector);
         }
@@ -159,7 +160,8 @@ compose_add(void *change_)
         return;
     } else if (row && !option("replace")) {
         fail("there is a set named \"%s\" already (see --may-exist and "
-             "--replace)", change->name);
+             "--replace)",
+             change->name);
     } else if (!row) {
         row = ovsrec_inspect_address_set_insert(the_txn);
     }
@@ -290,7 +292,7 @@ print_set(const struct ovsrec_inspect_address_set *set)
 
     settings_init_from_row(&settings, &kind_set, &set->header_);
     settings_print(&settings, &line);
-    ds_put_format(&line, "    # %"PRIuSIZE" addresses, ", set->n_addresses);
+    ds_put_format(&line, "    # %" PRIuSIZE " addresses, ", set->n_addresses);
     put_row_state(&kind_set, &set->header_, &line);
     puts(ds_cstr(&line));
     settings_destroy(&settings);
@@ -308,7 +310,8 @@ command_sets(int argc, char *argv[])
     if (argc > 1) {
         need_set(argv[1]);
     }
-    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH (set, the_idl) {
+    OVSREC_INSPECT_ADDRESS_SET_FOR_EACH(set, the_idl)
+    {
         if (argc > 1 && strcmp(set->name, argv[1])) {
             continue;
         }

@@ -50,8 +50,9 @@ print_size(const char *what, uint32_t flow_limit,
 
     printf("%s%sflow_limit %u: %s", what, *what ? ", " : "", flow_limit,
            insp_memory_text(need, text));
-    printf(insp_memory_allows(memory, need, 0, why, sizeof why)
-           ? "\n" : ", %s\n", why);
+    printf(insp_memory_allows(memory, need, 0, why, sizeof why) ? "\n"
+                                                                : ", %s\n",
+           why);
 }
 
 /* size [FLOW_LIMIT]... */
@@ -74,9 +75,11 @@ command_size(int argc, char *argv[])
         const struct ovsrec_inspector *inspector;
 
         db_monitor();
-        OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
-            print_size(inspector->name, inspector->n_flow_limit
-                       ? inspector->flow_limit[0] : default_limit(),
+        OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+        {
+            print_size(inspector->name,
+                       inspector->n_flow_limit ? inspector->flow_limit[0]
+                                               : default_limit(),
                        &memory);
         }
         db_close();

@@ -17,7 +17,7 @@
 struct change {
     const char *bridge;
     bool enable;
-    char *name;                     /* Of the inspector; NULL: none. */
+    char *name; /* Of the inspector; NULL: none. */
     struct raised raised;
 };
 
@@ -31,7 +31,8 @@ free_inspector_id(void)
 
     do {
         taken = false;
-        OVSREC_INSPECTOR_FOR_EACH (inspector, the_idl) {
+        OVSREC_INSPECTOR_FOR_EACH(inspector, the_idl)
+        {
             if (inspector->id == id) {
                 taken = true;
                 id++;
@@ -52,8 +53,9 @@ choose_inspector(const struct ovsrec_bridge *bridge, const char **name)
         return find_inspector(*name);
     }
     if (bridge->n_inspectors > 1) {
-        fail("bridge \"%s\" has %"PRIuSIZE" inspectors: say which with "
-             "--inspector=NAME", bridge->name, bridge->n_inspectors);
+        fail("bridge \"%s\" has %" PRIuSIZE " inspectors: say which with "
+             "--inspector=NAME",
+             bridge->name, bridge->n_inspectors);
     } else if (bridge->n_inspectors) {
         *name = bridge->inspectors[0]->name;
         return bridge->inspectors[0];
@@ -69,7 +71,8 @@ set_up_uplink(const char *inspector_name)
     const bool on = true;
     size_t n = 0;
 
-    OVSREC_INSPECT_UPLINK_FOR_EACH (uplink, the_idl) {
+    OVSREC_INSPECT_UPLINK_FOR_EACH(uplink, the_idl)
+    {
         n++;
         if (!strcmp(uplink->target, option("uplink"))) {
             found = uplink;
@@ -81,14 +84,15 @@ set_up_uplink(const char *inspector_name)
 
         while (taken) {
             taken = false;
-            OVSREC_INSPECT_UPLINK_FOR_EACH (uplink, the_idl) {
+            OVSREC_INSPECT_UPLINK_FOR_EACH(uplink, the_idl)
+            {
                 if (!strcmp(uplink->name, name)) {
                     taken = true;
                 }
             }
             if (taken) {
                 free(name);
-                name = xasprintf("%s-%"PRIuSIZE, inspector_name, ++n);
+                name = xasprintf("%s-%" PRIuSIZE, inspector_name, ++n);
             }
         }
         found = ovsrec_inspect_uplink_insert(the_txn);
@@ -135,8 +139,8 @@ compose_enable(struct change *change)
         ovsrec_inspector_set_select(inspector, option("select"));
     }
     if (option("uplink")) {
-        ovsrec_inspector_update_uplinks_addvalue(
-            inspector, set_up_uplink(change->name));
+        ovsrec_inspector_update_uplinks_addvalue(inspector,
+                                                 set_up_uplink(change->name));
     }
     ovsrec_bridge_update_inspectors_addvalue(bridge, inspector);
     raise_next_cfg(&change->raised, inspector);
@@ -150,8 +154,8 @@ compose_disable(struct change *change)
     for (size_t i = 0; i < bridge->n_inspectors; i++) {
         const struct ovsrec_inspector *inspector = bridge->inspectors[i];
 
-        if (option("inspector")
-            && strcmp(inspector->name, option("inspector"))) {
+        if (option("inspector") &&
+            strcmp(inspector->name, option("inspector"))) {
             continue;
         }
         ovsrec_bridge_update_inspectors_delvalue(bridge, inspector);
@@ -231,7 +235,7 @@ report(const struct change *change)
     if (error && !names_bridge(bridges, change->bridge)) {
         fail("inspector %s: %s", name, error);
     }
-    printf("inspector %s (id %"PRId64"): %s on %s\n", name, inspector->id,
+    printf("inspector %s (id %" PRId64 "): %s on %s\n", name, inspector->id,
            smap_get_def(&inspector->status, "state", "starting"), bridges);
     if (error) {
         fail("inspector %s: %s", name, error);
@@ -250,10 +254,10 @@ check_inspector_options(void)
     size_t n = 2;
 
     if (option("mode")) {
-        settings[n++] = (struct insp_setting) { "mode", option("mode") };
+        settings[n++] = (struct insp_setting){ "mode", option("mode") };
     }
     if (option("select")) {
-        settings[n++] = (struct insp_setting) { "select", option("select") };
+        settings[n++] = (struct insp_setting){ "select", option("select") };
     }
     insp_faults_init(&faults);
     insp_faults_init(&warnings);
@@ -268,10 +272,8 @@ static void
 check_uplink_options(void)
 {
     static const char *const words[][2] = {
-        { "uplink", "target" },
-        { "uplink-format", "format" },
-        { "private-key", "private_key" },
-        { "certificate", "certificate" },
+        { "uplink", "target" },           { "uplink-format", "format" },
+        { "private-key", "private_key" }, { "certificate", "certificate" },
         { "ca-cert", "ca_cert" },
     };
     struct settings settings = { .kind = &kind_uplink };

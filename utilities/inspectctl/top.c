@@ -20,13 +20,13 @@
 #include "timeval.h"
 #include "util.h"
 
-#define TOP_FLOWS "5000"            /* That "top" chooses from. */
+#define TOP_FLOWS "5000" /* That "top" chooses from. */
 
-struct talk {                       /* A connection in one answer. */
+struct talk { /* A connection in one answer. */
     struct hmap_node node;
     char *key;
     const struct json *flow;
-    double bytes, packets;          /* So far. */
+    double bytes, packets; /* So far. */
     double byte_rate, packet_rate;
 };
 
@@ -35,7 +35,7 @@ struct snapshot {
     struct hmap by_key;
     struct talk *talks;
     size_t n;
-    long long int when;             /* Monotonic, ms. */
+    long long int when; /* Monotonic, ms. */
 };
 
 static const char *
@@ -72,7 +72,8 @@ find_talk(const struct snapshot *s, const char *key)
 {
     struct talk *talk;
 
-    HMAP_FOR_EACH_WITH_HASH (talk, node, hash_string(key, 0), &s->by_key) {
+    HMAP_FOR_EACH_WITH_HASH(talk, node, hash_string(key, 0), &s->by_key)
+    {
         if (!strcmp(talk->key, key)) {
             return talk;
         }
@@ -102,7 +103,8 @@ take_snapshot(struct snapshot *s, int argc, char *argv[])
     svec_destroy(&args);
 
     flows = (s->json->type == JSON_OBJECT
-             ? shash_find_data(json_object(s->json), "flows") : NULL);
+                 ? shash_find_data(json_object(s->json), "flows")
+                 : NULL);
     if (!flows || flows->type != JSON_ARRAY) {
         fail("ovs-vswitchd's answer makes no sense");
     }
@@ -113,18 +115,16 @@ take_snapshot(struct snapshot *s, int argc, char *argv[])
         struct talk *talk = &s->talks[i];
 
         talk->flow = flow;
-        talk->bytes = (json_number_of(flow, "bytes_toserver")
-                       + json_number_of(flow, "bytes_toclient"));
-        talk->packets = (json_number_of(flow, "pkts_toserver")
-                         + json_number_of(flow, "pkts_toclient"));
-        talk->key = xasprintf("%s %s %.0f %s %.0f %s %s %.0f",
-                              json_text_of(flow, "proto"),
-                              json_text_of(flow, "src_ip"),
-                              json_number_of(flow, "src_port"),
-                              json_text_of(flow, "dest_ip"),
-                              json_number_of(flow, "dest_port"),
-                              end_of(flow, "src"), end_of(flow, "dest"),
-                              json_number_of(flow, "start_ms"));
+        talk->bytes = (json_number_of(flow, "bytes_toserver") +
+                       json_number_of(flow, "bytes_toclient"));
+        talk->packets = (json_number_of(flow, "pkts_toserver") +
+                         json_number_of(flow, "pkts_toclient"));
+        talk->key = xasprintf(
+            "%s %s %.0f %s %.0f %s %s %.0f", json_text_of(flow, "proto"),
+            json_text_of(flow, "src_ip"), json_number_of(flow, "src_port"),
+            json_text_of(flow, "dest_ip"), json_number_of(flow, "dest_port"),
+            end_of(flow, "src"), end_of(flow, "dest"),
+            json_number_of(flow, "start_ms"));
         hmap_insert(&s->by_key, &talk->node, hash_string(talk->key, 0));
     }
 }
@@ -155,8 +155,9 @@ set_rates(struct snapshot *s, const struct snapshot *last)
             talk->byte_rate = talk->bytes - before->bytes;
             talk->packet_rate = talk->packets - before->packets;
         } else {
-            seconds = (time_wall_msec()
-                       - json_number_of(talk->flow, "start_ms")) / 1e3;
+            seconds =
+                (time_wall_msec() - json_number_of(talk->flow, "start_ms")) /
+                1e3;
             talk->byte_rate = talk->bytes;
             talk->packet_rate = talk->packets;
         }
@@ -199,8 +200,8 @@ print_top(struct snapshot *s, bool screen)
     double bytes = 0, packets = 0;
     char total[2][16];
 
-    if (screen && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)
-        && size.ws_row > 4) {
+    if (screen && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
+        size.ws_row > 4) {
         rows = MIN(rows, size.ws_row - 3u);
     }
     for (size_t i = 0; i < s->n; i++) {
@@ -215,10 +216,10 @@ print_top(struct snapshot *s, bool screen)
     if (screen) {
         fputs("\033[H\033[2J", stdout);
     }
-    printf("%"PRIuSIZE" connections, %s bytes/s, %s packets/s\n", s->n,
+    printf("%" PRIuSIZE " connections, %s bytes/s, %s packets/s\n", s->n,
            human(bytes, total[0]), human(packets, total[1]));
-    printf("%8s %8s %-5s %-24s %-24s %-12s %s\n", "BYTES/S", "PKTS/S",
-           "PROTO", "FROM", "TO", "STATE", "WHO");
+    printf("%8s %8s %-5s %-24s %-24s %-12s %s\n", "BYTES/S", "PKTS/S", "PROTO",
+           "FROM", "TO", "STATE", "WHO");
     for (size_t i = 0; i < rows; i++) {
         const struct talk *talk = &s->talks[i];
         char *from = endpoint_of(talk->flow, "src_ip", "src_port");
@@ -244,13 +245,13 @@ command_top(int argc, char *argv[])
     unsigned int interval = 2, n = option("once") ? 1 : 0;
     struct snapshot last, now;
 
-    if (option("interval")
-        && (!str_to_uint(option("interval"), 10, &interval) || !interval)) {
+    if (option("interval") &&
+        (!str_to_uint(option("interval"), 10, &interval) || !interval)) {
         fail_usage("--interval=%s: not a number of seconds",
                    option("interval"));
     }
-    if (option("iterations")
-        && (!str_to_uint(option("iterations"), 10, &n) || !n)) {
+    if (option("iterations") &&
+        (!str_to_uint(option("iterations"), 10, &n) || !n)) {
         fail_usage("-n %s: not a number", option("iterations"));
     }
     for (unsigned int i = 0; !n || i < n; i++) {
@@ -274,4 +275,3 @@ command_top(int argc, char *argv[])
     }
     free_snapshot(&last);
 }
-

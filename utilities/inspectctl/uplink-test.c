@@ -27,7 +27,7 @@
 #include "timeval.h"
 #include "util.h"
 
-#define STEP_MS 5000        /* For each step, at most. */
+#define STEP_MS 5000 /* For each step, at most. */
 
 struct attempt {
     const struct insp_config_uplink *config;
@@ -38,7 +38,7 @@ struct attempt {
 };
 
 static void OVS_PRINTF_FORMAT(2, 3)
-tell(const char *step, const char *format, ...)
+    tell(const char *step, const char *format, ...)
 {
     va_list args;
 
@@ -179,8 +179,8 @@ read_files(struct attempt *a)
     }
     expiry = insp_tls_context_expiry(a->context);
     if (expiry) {
-        char *text = xastrftime_msec("%Y-%m-%d %H:%M:%S UTC", expiry * 1000,
-                                     true);
+        char *text =
+            xastrftime_msec("%Y-%m-%d %H:%M:%S UTC", expiry * 1000, true);
 
         tell("files", "good; the certificate expires at %s", text);
         free(text);
@@ -216,7 +216,7 @@ try_target(struct attempt *a)
     }
     if (a->target->listens) {
         tell("connection", "it is the collector that dials: nothing to "
-             "try from here");
+                           "try from here");
         good = true;
     } else {
         fd = reach(a->target);
@@ -263,8 +263,7 @@ read_row(const struct ovsrec_inspect_uplink *row,
     }
     insp_faults_init(&faults);
     insp_faults_init(&warnings);
-    if (!insp_config_uplink_parse(s.array, s.n, config, &faults,
-                                  &warnings)) {
+    if (!insp_config_uplink_parse(s.array, s.n, config, &faults, &warnings)) {
         fail("uplink %s: %s", row->name, faults.text);
     }
     settings_destroy(&s);
@@ -287,8 +286,8 @@ command_uplink_test(int argc OVS_UNUSED, char *argv[])
     }
     ovs = ovsrec_open_vswitch_first(the_idl);
     read_row(row, ovs, config);
-    sensor = xstrdup(ovs ? smap_get_def(&ovs->external_ids, "system-id", "")
-                         : "");
+    sensor =
+        xstrdup(ovs ? smap_get_def(&ovs->external_ids, "system-id", "") : "");
     if (!*sensor) {
         free(sensor);
         sensor = xzalloc(256);
@@ -314,8 +313,8 @@ command_uplink_test(int argc OVS_UNUSED, char *argv[])
     free(sensor);
     free(config);
     if (n_good < n) {
-        fail("uplink %s: %u of %u targets cannot be used", argv[1],
-             n - n_good, n);
+        fail("uplink %s: %u of %u targets cannot be used", argv[1], n - n_good,
+             n);
     }
     printf("all is well\n");
 }

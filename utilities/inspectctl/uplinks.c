@@ -59,8 +59,7 @@ take_away(const struct ovsrec_inspector *inspector,
     ovsrec_inspector_update_uplinks_delvalue(inspector, uplink_of(row));
 }
 
-static void
-delete(const struct ovsdb_idl_row *row)
+static void delete (const struct ovsdb_idl_row *row)
 {
     ovsrec_inspect_uplink_delete(uplink_of(row));
 }
@@ -132,8 +131,8 @@ write_token(const char *path, const char *line)
     if (fd < 0) {
         fail("%s: %s", temporary, ovs_strerror(errno));
     }
-    if (write(fd, line, size) != size || write(fd, "\n", 1) != 1
-        || fsync(fd) || close(fd) || rename(temporary, path)) {
+    if (write(fd, line, size) != size || write(fd, "\n", 1) != 1 ||
+        fsync(fd) || close(fd) || rename(temporary, path)) {
         int error = errno;
 
         unlink(temporary);
@@ -154,7 +153,7 @@ command_token(int argc, char *argv[])
     write_token(argv[1], line);
     memset(line, 0, sizeof line);
     printf("a token for %s is in %s\n"
-           "The collector's token file needs the same line.\n", identity,
-           argv[1]);
+           "The collector's token file needs the same line.\n",
+           identity, argv[1]);
     free(identity);
 }

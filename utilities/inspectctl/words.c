@@ -95,7 +95,7 @@ check_uplink(const struct insp_setting *settings, size_t n,
     }
     for (size_t i = 0; i < 3 && !set[3]; i++) {
         if (!set[i]) {
-            all[n_all++] = (struct insp_setting) { keys[i], "/" };
+            all[n_all++] = (struct insp_setting){ keys[i], "/" };
         }
     }
     insp_faults_init(&warnings);
@@ -113,21 +113,30 @@ static const char *const function_aliases[][2] = {
 static const char *const no_aliases[][2] = { { NULL, NULL } };
 
 const struct kind kind_rule = {
-    "rule", &ovsrec_table_inspect_rule, insp_config_rule_key, check_rule,
+    "rule",     &ovsrec_table_inspect_rule, insp_config_rule_key, check_rule,
     no_aliases,
 };
 const struct kind kind_function = {
-    "function", &ovsrec_table_inspect_function, insp_config_function_key,
-    check_function, function_aliases,
+    "function",
+    &ovsrec_table_inspect_function,
+    insp_config_function_key,
+    check_function,
+    function_aliases,
 };
 const struct kind kind_set = {
-    "set", &ovsrec_table_inspect_address_set, insp_config_set_key, check_set,
+    "set",
+    &ovsrec_table_inspect_address_set,
+    insp_config_set_key,
+    check_set,
     no_aliases,
 };
 
 const struct kind kind_uplink = {
-    "uplink", &ovsrec_table_inspect_uplink, insp_config_uplink_key,
-    check_uplink, no_aliases,
+    "uplink",
+    &ovsrec_table_inspect_uplink,
+    insp_config_uplink_key,
+    check_uplink,
+    no_aliases,
 };
 
 /* Columns. */
@@ -297,8 +306,8 @@ settings_init(struct settings *s, const struct kind *kind,
     if (!n || !*words[0]) {
         return xasprintf("a %s needs a name", kind->noun);
     }
-    if (column_of(kind, unalias(kind, words[0]))
-        || (strchr(words[0], '=') && n == 1)) {
+    if (column_of(kind, unalias(kind, words[0])) ||
+        (strchr(words[0], '=') && n == 1)) {
         return xasprintf("'%s': the name of the %s comes first", words[0],
                          kind->noun);
     }
@@ -313,14 +322,13 @@ static char *
 atom_to_text(const union ovsdb_atom *atom, enum ovsdb_atomic_type type)
 {
     switch (type) {
-    case OVSDB_TYPE_INTEGER: return xasprintf("%"PRId64, atom->integer);
+    case OVSDB_TYPE_INTEGER: return xasprintf("%" PRId64, atom->integer);
     case OVSDB_TYPE_BOOLEAN: return xstrdup(atom->boolean ? "true" : "false");
     case OVSDB_TYPE_STRING: return xstrdup(json_string(atom->s));
     case OVSDB_TYPE_VOID:
     case OVSDB_TYPE_REAL:
     case OVSDB_TYPE_UUID:
-    case OVSDB_N_TYPES:
-        break;
+    case OVSDB_N_TYPES: break;
     }
     return xstrdup("");
 }
@@ -391,10 +399,11 @@ value_text(const struct settings *s, const char *key,
         }
     }
     if (!text.length) {
-        ds_put_cstr(&text, !column->type.n_min ? "[]"
-                    : column->type.key.type == OVSDB_TYPE_STRING ? "\"\""
+        ds_put_cstr(&text,
+                    !column->type.n_min                           ? "[]"
+                    : column->type.key.type == OVSDB_TYPE_STRING  ? "\"\""
                     : column->type.key.type == OVSDB_TYPE_BOOLEAN ? "false"
-                    : "0");
+                                                                  : "0");
     }
     return ds_steal_cstr(&text);
 }
@@ -452,8 +461,7 @@ put_word(struct ds *ds, const char *word)
 }
 
 static void
-put_values(struct ds *ds, const struct settings *s, const char *key,
-           bool list)
+put_values(struct ds *ds, const struct settings *s, const char *key, bool list)
 {
     bool first = true;
 
@@ -496,10 +504,10 @@ static struct json *
 value_to_json(const char *value, enum ovsdb_atomic_type type)
 {
     return (type == OVSDB_TYPE_INTEGER
-            ? json_integer_create(strtoll(value, NULL, 10))
+                ? json_integer_create(strtoll(value, NULL, 10))
             : type == OVSDB_TYPE_BOOLEAN
-            ? json_boolean_create(!strcmp(value, "true"))
-            : json_string_create(value));
+                ? json_boolean_create(!strcmp(value, "true"))
+                : json_string_create(value));
 }
 
 struct json *
@@ -535,8 +543,8 @@ line_words(const char *line, struct svec *words)
     bool quoted = false, any = false;
 
     for (const char *p = line;; p++) {
-        if (quoted ? !*p : !*p || strchr(" \t\r\n", *p)
-                            || (*p == '#' && !any)) {
+        if (quoted ? !*p
+                   : !*p || strchr(" \t\r\n", *p) || (*p == '#' && !any)) {
             if (any) {
                 svec_add(words, ds_cstr(&word));
             }

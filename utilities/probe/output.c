@@ -334,9 +334,8 @@ open_file(struct probe_output *o, const struct probe_output_config *config,
         return false;
     }
     o->finisher = insp_finisher_create();
-    if (!o->finisher ||
-        (o->format == INSP_UPLINK_IPFIX &&
-         insp_ipfix_writer_create(o->sensor, &o->ipfix))) {
+    if (!o->finisher || (o->format == INSP_UPLINK_IPFIX &&
+                         insp_ipfix_writer_create(o->sensor, &o->ipfix))) {
         snprintf(error, size, "%s", strerror(ENOMEM));
         return false;
     }

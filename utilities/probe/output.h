@@ -25,7 +25,7 @@ struct probe_output_config {
     const char *sensor;
     const char *only; /* Words with commas; NULL: all. */
     bool may_wait;    /* For a slow collector; else its
-                                         * queue drops the oldest. */
+                       * queue drops the oldest. */
 };
 
 struct probe_output;

@@ -34,8 +34,8 @@ struct probe_session_config {
     uint32_t idle_timeout_ms;
     uint32_t active_timeout_ms;
     bool is_secret; /* Hashes that nobody can foresee, for
-                                         * live traffic; else the same ones
-                                         * in each run. */
+                     * live traffic; else the same ones
+                     * in each run. */
     void (*record)(void *aux, struct insp_record *); /* Uninits it. */
     void *aux;
 };

@@ -430,15 +430,27 @@ insp_tls_recheck(const struct insp_tls *t,
     return good;
 }
 
+static bool
+is_for(X509 *certificate, const struct insp_token *token, const char *name)
+{
+    if (!name[0]) {
+        return false;
+    } else if (token) {
+        return insp_token_is_for(token->identity, name);
+    }
+    return certificate && insp_tls_certificate_is(certificate, name);
+}
+
 bool
 insp_tls_peer_is(const struct insp_tls *t, const char *name)
 {
-    X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+    return t->done &&
+           is_for(SSL_get0_peer_certificate(t->ssl), t->token, name);
+}
 
-    if (!t->done || !name[0]) {
-        return false;
-    } else if (t->token) {
-        return insp_token_is_for(t->token->identity, name);
-    }
-    return certificate && insp_tls_certificate_is(certificate, name);
+bool
+insp_tls_context_is(const struct insp_tls_context *context, const char *name)
+{
+    return is_for(SSL_CTX_get0_certificate(context->ctx), context->token,
+                  name);
 }

@@ -89,6 +89,10 @@ enum insp_tls_renewal insp_tls_context_renew(struct insp_tls_context **context,
 /* When our own certificate expires, in seconds since 1970; 0: none. */
 int64_t insp_tls_context_expiry(const struct insp_tls_context *);
 
+/* True when the other end would find 'name' with insp_tls_peer_is(): our own
+ * certificate is for it, or our token. */
+bool insp_tls_context_is(const struct insp_tls_context *, const char *name);
+
 enum insp_tls_result {
     INSP_TLS_OK,
     INSP_TLS_WANT_READ,  /* Call again when the socket is readable, */

@@ -148,6 +148,9 @@ void insp_uplink_begin_session(struct insp_uplink *, int fd, bool is_server,
 void insp_uplink_shake_hands(struct insp_uplink *, uint64_t now_ns);
 /* What has come in.  False: the connection is over. */
 bool insp_uplink_receive(struct insp_uplink *, uint64_t now_ns);
+/* The connection has ended by itself: insp_uplink_fail() with the reason, as
+ * far as it can be known. */
+void insp_uplink_broken(struct insp_uplink *, uint64_t now_ns);
 /* Once a second: are the files still what they were, is anybody there? */
 void insp_uplink_check(struct insp_uplink *, uint64_t now_ns);
 

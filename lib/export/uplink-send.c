@@ -609,9 +609,7 @@ insp_uplink_write_out(struct insp_uplink *u, uint64_t now)
     case INSP_TLS_WANT_WRITE: u->want_write = true; return false;
     case INSP_TLS_WANT_READ: return false;
     case INSP_TLS_CLOSED:
-    case INSP_TLS_FAILED:
-        insp_uplink_fail(u, now, "%s", insp_tls_error(u->tls));
-        return false;
+    case INSP_TLS_FAILED: insp_uplink_broken(u, now); return false;
     }
     if (!u->is_framed) {
         note_sent(u);

@@ -255,6 +255,24 @@ take_frames(struct insp_uplink *u, uint64_t now)
     }
 }
 
+/* Who does not speak frames cannot say why he closes; but one reason can be
+ * seen from here. */
+void
+insp_uplink_broken(struct insp_uplink *u, uint64_t now)
+{
+    const char *why = insp_tls_error(u->tls);
+
+    if (u->is_framed || !u->context ||
+        insp_tls_context_is(u->context, u->sensor)) {
+        insp_uplink_fail(u, now, "%s", why);
+    } else {
+        insp_uplink_fail(u, now,
+                         "%s; perhaps because what we show is not "
+                         "for '%s', the sensor's name",
+                         why, u->sensor);
+    }
+}
+
 bool
 insp_uplink_receive(struct insp_uplink *u, uint64_t now)
 {
@@ -273,9 +291,7 @@ insp_uplink_receive(struct insp_uplink *u, uint64_t now)
         case INSP_TLS_WANT_READ: return true;
         case INSP_TLS_WANT_WRITE: u->want_write = true; return true;
         case INSP_TLS_CLOSED:
-        case INSP_TLS_FAILED:
-            insp_uplink_fail(u, now, "%s", insp_tls_error(u->tls));
-            return false;
+        case INSP_TLS_FAILED: insp_uplink_broken(u, now); return false;
         }
     }
     return true;

@@ -64,6 +64,21 @@ good "add-uplink" '^uplink soc: ' ctl add-uplink i1 soc \
     target=ssl:127.0.0.1:4741 token_file="$PKI/token"
 check_soon "it is connected" 10 uplink_active soc
 good "uplink-test says that it was the token" '[Tt]oken' ctl uplink-test soc
+good "and finds nothing wrong" '^all is well$' ctl uplink-test soc
+
+# The switch has another name than its token: this collector cannot say why it
+# closes, the switch can.
+last_error() { ovs-vsctl --timeout=5 get Inspect_Uplink soc status:last_error; }
+guesses() { last_error | grep -q "perhaps because .* not for 'host-7'"; }
+check "another system-id" ovs-vsctl --timeout=5 set Open_vSwitch . \
+    external_ids:system-id=host-7
+check_soon "the status says what the reason may be" 10 guesses
+good "so does uplink-test" "not for 'host-7'" ctl uplink-test soc
+good "which does not call all well" '^all targets .* mind the name$' \
+    ctl uplink-test soc
+check "the old one" ovs-vsctl --timeout=5 set Open_vSwitch . \
+    external_ids:system-id=host-1
+check_soon "is connected again" 15 uplink_active soc
 bad "add-uplink again" 'is an uplink named "soc" already' \
     ctl add-uplink i1 soc target=ssl:127.0.0.1:4741
 good "--may-exist" '^uplink soc: ' ctl --may-exist add-uplink i1 soc \

@@ -9,15 +9,26 @@
 
 #include "meet.h"
 
+static bool
+is_own_name(const struct fixture *f, const struct side *s, const char *name)
+{
+    struct insp_tls_context *context = context_of(f, s, false);
+    bool found = insp_tls_context_is(context, name);
+
+    insp_tls_context_destroy(context);
+    return found;
+}
+
 static void
 test_certificates(void)
 {
+    static const struct side named = { .pair = "named" };
     struct meeting m = { .keep = false };
     struct fixture f;
     char text[512];
 
     begin(&f);
-    meet(&f, &m, &(struct side){ .pair = "named" }, &plain_server);
+    meet(&f, &m, &named, &plain_server);
     CU_ASSERT_FATAL(is_well(&m));
     CU_ASSERT(insp_tls_speaks_13(m.client.tls));
     CU_ASSERT_PTR_NULL(insp_tls_token(m.server.tls));
@@ -31,6 +42,10 @@ test_certificates(void)
     CU_ASSERT(!insp_tls_peer_is(m.server.tls, "sensor-1, sensor-1.example"));
     CU_ASSERT(!insp_tls_peer_is(m.server.tls, "192.0.2.1"));
     CU_ASSERT(!insp_tls_peer_is(m.server.tls, ""));
+    CU_ASSERT(is_own_name(&f, &named, "sensor-1"));
+    CU_ASSERT(is_own_name(&f, &named, "sensor-1.example"));
+    CU_ASSERT(!is_own_name(&f, &named, "sensor-2"));
+    CU_ASSERT(!is_own_name(&f, &named, ""));
     UNIT_STR_EQ(insp_tls_alpn(m.client.tls), "");
     CU_ASSERT(insp_tls_peer_expiry(m.client.tls) > time(NULL) + 3500);
     CU_ASSERT(insp_tls_peer_expiry(m.client.tls) < time(NULL) + 3700);
@@ -72,6 +87,8 @@ test_tokens(void)
         UNIT_STR_EQ(insp_tls_token(m.client.tls), "sensor-1");
         CU_ASSERT(insp_tls_peer_is(m.server.tls, "sensor-1"));
         CU_ASSERT(!insp_tls_peer_is(m.server.tls, "sensor-2"));
+        CU_ASSERT(is_own_name(&f, &token_client, "sensor-1"));
+        CU_ASSERT(!is_own_name(&f, &token_client, "sensor-2"));
         insp_tls_get_protocol(m.server.tls, text, sizeof text);
         UNIT_STR_EQ(text, "TLSv1.3 TLS_AES_256_GCM_SHA384");
         insp_tls_get_peer(m.client.tls, text, sizeof text);

@@ -35,6 +35,7 @@ struct attempt {
     const char *sensor;
     struct insp_tls_context *context;
     struct insp_tls *tls;
+    bool doubtful; /* Some target may refuse what we show. */
 };
 
 static void OVS_PRINTF_FORMAT(2, 3)
@@ -190,6 +191,19 @@ read_files(struct attempt *a)
     return true;
 }
 
+/* A receiver that is not ours may not mind, so this alone refuses nothing. */
+static void
+compare_name(struct attempt *a)
+{
+    if (!insp_tls_context_is(a->context, a->sensor)) {
+        tell("name",
+             "what we show is not for '%s', the switch's system-id: "
+             "ovs-inspect-collector refuses that",
+             a->sensor);
+        a->doubtful = true;
+    }
+}
+
 static bool
 greet(struct attempt *a)
 {
@@ -214,6 +228,7 @@ try_target(struct attempt *a)
     if (!read_files(a)) {
         return false;
     }
+    compare_name(a);
     if (a->target->listens) {
         tell("connection", "it is the collector that dials: nothing to "
                            "try from here");
@@ -316,5 +331,6 @@ command_uplink_test(int argc OVS_UNUSED, char *argv[])
         fail("uplink %s: %u of %u targets cannot be used", argv[1], n - n_good,
              n);
     }
-    printf("all is well\n");
+    puts(attempt.doubtful ? "all targets can be reached; mind the name"
+                          : "all is well");
 }

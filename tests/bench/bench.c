@@ -559,13 +559,18 @@ apply(struct bench *b, uint32_t flow_limit)
         insp_bench_fail(stats.error);
     }
     for (unsigned int side = 0; side < 2; side++) {
-        b->context[side] = (struct insp_context){
-            .inspector = 1,
-            .flags = INSP_CONTEXT_AUTO,
-            .in_port = side ? VM2 : VM1,
-            .out_port = side ? VM1 : VM2,
-            .zone = { .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 },
-        };
+        struct insp_context *context = &b->context[side];
+
+        context->inspector = 1;
+        context->in_port = side ? VM2 : VM1;
+        if (b->setup.by_flow) {
+            context->zone = (struct insp_zone){ .kind = INSP_ZONE_EXPLICIT };
+            continue;
+        }
+        context->flags = INSP_CONTEXT_AUTO;
+        context->out_port = side ? VM1 : VM2;
+        context->zone =
+            (struct insp_zone){ .kind = INSP_ZONE_PAIR, .a = VM1, .b = VM2 };
     }
     b->batch = (struct insp_batch){
         .snapshot = atomic_load(&b->engine->snapshot),

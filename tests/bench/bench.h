@@ -44,6 +44,8 @@ struct setup {
     enum traffic traffic;
     bool readers;
     uint32_t n_ports; /* Of VMs, besides the two that speak. */
+    bool by_flow; /* The action stands in a flow, and was not inserted: where a
+                   * packet goes, its MAC address says. */
 };
 
 /* An engine with connections, and where in them the traffic is. */

@@ -51,6 +51,7 @@ MICRO = {
     'established': 'established, in batches of 32, no rules',
     'established-alone': 'established, one by one, no rules',
     'established-1000-rules': 'established, in batches of 32, 1,000 rules',
+    'established-by-flow': 'the same, the action in a flow',
     'established-ipv6': 'established, IPv6, in batches of 32',
     'established-data': 'established, with what nobody reads',
     'dns': 'DNS over UDP, a record for two packets',

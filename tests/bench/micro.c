@@ -339,7 +339,7 @@ run_two_workers(void)
         { .name = "a direction each", .batch = 32 },
         { .name = "the same packets", .batch = 32 },
     };
-    const struct setup setup = { 2 * BLOCK, 0, ACKS, true, 0 };
+    const struct setup setup = { 2 * BLOCK, 0, ACKS, true, 0, false };
     struct bench *b = insp_bench_create(&setup, flow_limit_for(&setup));
     struct mate *mates = insp_bench_alloc(2, sizeof *mates);
     size_t rounds = options.quick ? 8 : 40;
@@ -460,24 +460,27 @@ run_all(void)
 
     options.ticks_a_ns = ticks_a_ns();
     for (size_t i = 0; i < INSP_ARRAY_SIZE(sizes); i++) {
-        run_group("established", &(struct setup){ sizes[i], 0, ACKS, true, 0 },
-                  true);
+        run_group("established",
+                  &(struct setup){ sizes[i], 0, ACKS, true, 0, false }, true);
     }
     for (size_t i = 1; i < INSP_ARRAY_SIZE(rules); i++) {
-        run_group("rules", &(struct setup){ 10000, rules[i], ACKS, true, 0 },
+        run_group("rules",
+                  &(struct setup){ 10000, rules[i], ACKS, true, 0, false },
                   false);
     }
-    run_group("ipv6", &(struct setup){ 10000, 0, ACKS6, true, 0 }, true);
+    run_group("ipv6", &(struct setup){ 10000, 0, ACKS6, true, 0, false },
+              true);
     for (size_t i = 0; i < INSP_ARRAY_SIZE(ports); i++) {
         run_group(port_titles[i],
-                  &(struct setup){ 10000, 0, ACKS, true, ports[i] }, false);
+                  &(struct setup){ 10000, 0, ACKS, true, ports[i], false },
+                  false);
     }
     run_two_workers();
     for (enum traffic t = DATA; t < N_TRAFFICS; t++) {
-        run_group("readers on", &(struct setup){ 10000, 0, t, true, 0 },
+        run_group("readers on", &(struct setup){ 10000, 0, t, true, 0, false },
                   false);
-        run_group("readers off", &(struct setup){ 10000, 0, t, false, 0 },
-                  false);
+        run_group("readers off",
+                  &(struct setup){ 10000, 0, t, false, 0, false }, false);
     }
     for (size_t i = 0; i < INSP_ARRAY_SIZE(rules); i++) {
         run_newborn(rules[i], true);
@@ -500,23 +503,42 @@ static const struct count_case {
     insp_bench_work *work;
     size_t batch;
 } count_cases[] = {
-    { "parse", { 2048, 0, ACKS, true, 0 }, insp_bench_parse, 32 },
-    { "key", { 2048, 0, ACKS, true, 0 }, insp_bench_key, 32 },
-    { "note", { 2048, 0, ACKS, true, 0 }, insp_bench_note, 32 },
-    { "fetch", { 2048, 0, ACKS, true, 0 }, insp_bench_fetch, 32 },
-    { "count", { 2048, 0, ACKS, true, 0 }, insp_bench_count, 32 },
-    { "established", { 2048, 0, ACKS, true, 0 }, insp_bench_whole, 32 },
-    { "established-alone", { 2048, 0, ACKS, true, 0 }, insp_bench_whole, 1 },
+    { "parse", { 2048, 0, ACKS, true, 0, false }, insp_bench_parse, 32 },
+    { "key", { 2048, 0, ACKS, true, 0, false }, insp_bench_key, 32 },
+    { "note", { 2048, 0, ACKS, true, 0, false }, insp_bench_note, 32 },
+    { "fetch", { 2048, 0, ACKS, true, 0, false }, insp_bench_fetch, 32 },
+    { "count", { 2048, 0, ACKS, true, 0, false }, insp_bench_count, 32 },
+    { "established", { 2048, 0, ACKS, true, 0, false }, insp_bench_whole, 32 },
+    { "established-alone",
+      { 2048, 0, ACKS, true, 0, false },
+      insp_bench_whole,
+      1 },
     { "established-1000-rules",
-      { 2048, 1000, ACKS, true, 0 },
+      { 2048, 1000, ACKS, true, 0, false },
       insp_bench_whole,
       32 },
-    { "established-ipv6", { 2048, 0, ACKS6, true, 0 }, insp_bench_whole, 32 },
-    { "established-data", { 2048, 0, DATA, true, 0 }, insp_bench_whole, 32 },
-    { "dns", { 2048, 0, DNS, true, 0 }, insp_bench_whole, 32 },
-    { "new", { 0, 0, ACKS, true, 0 }, insp_bench_whole, 32 },
-    { "new-1000-rules", { 0, 1000, ACKS, true, 0 }, insp_bench_whole, 32 },
-    { "new-10000-rules", { 0, 10000, ACKS, true, 0 }, insp_bench_whole, 32 },
+    { "established-by-flow",
+      { 2048, 1000, ACKS, true, 0, true },
+      insp_bench_whole,
+      32 },
+    { "established-ipv6",
+      { 2048, 0, ACKS6, true, 0, false },
+      insp_bench_whole,
+      32 },
+    { "established-data",
+      { 2048, 0, DATA, true, 0, false },
+      insp_bench_whole,
+      32 },
+    { "dns", { 2048, 0, DNS, true, 0, false }, insp_bench_whole, 32 },
+    { "new", { 0, 0, ACKS, true, 0, false }, insp_bench_whole, 32 },
+    { "new-1000-rules",
+      { 0, 1000, ACKS, true, 0, false },
+      insp_bench_whole,
+      32 },
+    { "new-10000-rules",
+      { 0, 10000, ACKS, true, 0, false },
+      insp_bench_whole,
+      32 },
 };
 
 static void

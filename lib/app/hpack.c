@@ -223,6 +223,17 @@ static const struct static_entry static_entries[STATIC_ENTRIES + 1] = {
     [58] = { INSP_HTTP_USER_AGENT, "" },
 };
 
+/* Whether there is time for one more header of the block. */
+static bool
+may_want(struct insp_hpack *h)
+{
+    if (h->n_wanted == INSP_HPACK_WANTED_MAX) {
+        return false;
+    }
+    h->n_wanted++;
+    return true;
+}
+
 /* The entry with that index; NULL: it was never put in, is of no interest, or
  * is not kept. */
 static const uint8_t *
@@ -246,7 +257,7 @@ name_of(struct insp_hpack *h, uint32_t index)
     if (index <= STATIC_ENTRIES) {
         return (enum insp_http_header) static_entries[index].header;
     }
-    entry = entry_of(h, index);
+    entry = may_want(h) ? entry_of(h, index) : NULL;
     return entry ? (enum insp_http_header) entry[2] : INSP_HTTP_OTHER;
 }
 
@@ -330,8 +341,8 @@ end_number(struct insp_hpack *h, uint8_t *value)
         if (!h->number) {
             return INSP_HPACK_BAD;
         }
-        return get_entry(h, h->number, value) ? INSP_HPACK_FIELD
-                                              : INSP_HPACK_MORE;
+        return may_want(h) && get_entry(h, h->number, value) ? INSP_HPACK_FIELD
+                                                             : INSP_HPACK_MORE;
     case FORM_TABLE_SIZE: return INSP_HPACK_MORE;
     case FORM_INDEXING:
     case FORM_LITERAL:
@@ -413,7 +424,8 @@ end_string(struct insp_hpack *h, const uint8_t *value)
     if (h->form == FORM_INDEXING) {
         put_entry(h, value);
     }
-    return h->header == INSP_HTTP_OTHER ? INSP_HPACK_MORE : INSP_HPACK_FIELD;
+    return h->header != INSP_HTTP_OTHER && may_want(h) ? INSP_HPACK_FIELD
+                                                       : INSP_HPACK_MORE;
 }
 
 static bool
@@ -484,6 +496,12 @@ insp_hpack_next(struct insp_hpack *h, struct insp_cursor *c, uint8_t *value,
         }
     }
     return INSP_HPACK_MORE;
+}
+
+void
+insp_hpack_begin(struct insp_hpack *h)
+{
+    h->n_wanted = 0;
 }
 
 bool

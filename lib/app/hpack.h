@@ -9,7 +9,9 @@
  * Threads:  one at a time.
  * Memory:   the caller's: one struct for each direction of a connection, zero
  *           at its beginning, and room for a value while it is read.
- * Time:     some steps for each bit of what is wanted.
+ * Time:     some steps for each bit of what is wanted; a header that is one
+ *           byte of the block costs hundreds, so only the first
+ *           INSP_HPACK_WANTED_MAX of a block are looked up or said.
  * Fails:    by INSP_HPACK_BAD, after which nothing of that direction can be
  *           read any more.
  *
@@ -24,9 +26,10 @@
 
 #include "app/http.h"
 
-#define INSP_HPACK_PATHS     120
-#define INSP_HPACK_TEXTS     200
-#define INSP_HPACK_VALUE_MAX 504
+#define INSP_HPACK_PATHS      120
+#define INSP_HPACK_TEXTS      200
+#define INSP_HPACK_VALUE_MAX  504
+#define INSP_HPACK_WANTED_MAX 64
 
 struct insp_hpack {
     /* What stands where in the representation that is being read. */
@@ -50,6 +53,7 @@ struct insp_hpack {
     /* Entries, oldest first. */
     uint16_t paths_size; /* Often new for each request... */
     uint16_t texts_size; /* ... these the same for all. */
+    uint8_t n_wanted;    /* Of this block, so far. */
     uint32_t n_entries;  /* Put in so far, those of no interest too. */
     uint8_t paths[INSP_HPACK_PATHS];
     uint8_t texts[INSP_HPACK_TEXTS];
@@ -66,6 +70,9 @@ enum insp_hpack_result {
     INSP_HPACK_FIELD, /* A header that records want. */
     INSP_HPACK_BAD,
 };
+
+/* A header block begins. */
+void insp_hpack_begin(struct insp_hpack *);
 
 /* 'value' has room for INSP_HPACK_VALUE_MAX bytes.  It need be the same in the
  * next call only when insp_hpack_kept() says how many bytes of it. */

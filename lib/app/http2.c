@@ -226,6 +226,12 @@ make_room(const struct turn *t)
     return i;
 }
 
+static struct insp_hpack *
+hpack_of(const struct turn *t)
+{
+    return &(t->side->is_client ? t->request : t->response)->hpack;
+}
+
 /* A header block begins: of a stream that is followed, or has been, or from
  * now on is.  Numbers only rise (RFC 9113, section 5.1.1). */
 static void
@@ -235,6 +241,7 @@ begin_block(const struct turn *t)
     struct insp_event *e;
     unsigned int i;
 
+    insp_hpack_begin(hpack_of(t));
     t->side->status = 0;
     t->side->in_block = true;
     if (stream <= *highest) {
@@ -447,8 +454,7 @@ static enum went
 read_block(const struct turn *t, struct insp_cursor *c)
 {
     struct side *side = t->side;
-    struct insp_hpack *hpack =
-        &(side->is_client ? t->request : t->response)->hpack;
+    struct insp_hpack *hpack = hpack_of(t);
     uint8_t value[INSP_HPACK_VALUE_MAX];
     size_t size =
         INSP_MIN((size_t) side->left - side->padding, insp_cursor_left(c));

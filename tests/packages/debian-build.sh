@@ -4,12 +4,14 @@
 # has nothing to say, a second build gives the same bytes, and what is said
 # about versions, confinement and folders agrees.
 #
-# The second build is in a folder with another name and without the package with DPDK;
-# the cache gives it nothing.  It still passes through ccache, which makes paths of
-# headers relative: debug information names them as it was given them.
+# The second build is in a folder with another name and without the package
+# with DPDK; the cache gives it nothing.  It still passes through ccache, which
+# makes paths of headers relative: debug information names them as it was given
+# them.
 #
-# Mutations that make it fail: __DATE__ in a program, or __FILE__ by its full name; a file of debian/ that
-# is not in EXTRA_DIST; another version in debian/changelog.
+# Mutations that make it fail: __DATE__ in a program, or __FILE__ by its full
+# name; a file of debian/ that is not in EXTRA_DIST; another version in
+# debian/changelog.
 #
 #     debian-build.sh [--only-build]     # into packages/debs of OVSEXT_BUILD
 . "$(dirname "$0")/lib.sh"

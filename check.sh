@@ -57,7 +57,7 @@ Suites (those up to "system" unless some are named):
   --all            all suites, and all of Open vSwitch's own tests: what runs
                    at night (make check-all)
   --all-ovs        all of Open vSwitch's own tests, with the extension and
-                   without, compared: hours
+                   without, compared: an hour
   --build-dir=DIR  default: _build
   --no-build       take what is built there as it is
   -h, --help       this text

@@ -204,7 +204,7 @@ check-versions: all
 	        --logs $(abs_builddir)/tests/logs' OVS_JOBS='$(OVS_JOBS)' \
 	    $(abs_top_srcdir)/tests/versions.sh $(abs_builddir) $(VERSIONS)
 
-# All 2,500 of them, on both trees: hours.
+# All 2,500 of them, on both trees: an hour.
 check-ovs: ovs.built
 	@file=`$(OVS_PRISTINE) --results=all --flags='$(OVS_JOBS)' \
 	    $(OVS_PRISTINE_ARGS)` && \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# TAP, for tests that are shell scripts: tests/system/lib.sh and
-# tests/packages/lib.sh source this.
+# TAP, for tests that are shell scripts: tests/system/lib.sh,
+# tests/packages/lib.sh and tests/ovs/test-*.sh source this.
 #
 #     check "what must hold" COMMAND...
 #     done_testing
@@ -38,15 +38,26 @@ check() {
     local what=$1 out=${TAP_OUT:-$SANDBOX_DIR/out/check}
     shift
     N_TESTS=$((N_TESTS + 1))
-    if "$@" >"$out" 2>&1; then
-        echo "ok $N_TESTS - $what"
-        N_SAID=$((N_SAID + 1))
+    "$@" >"$out" 2>&1
+    tap_say $? "$what" "$out" "failed: $*"
+}
+
+# result STATUS WHAT [SENTENCE]: of what has been run, with its output in
+# TAP_OUT.
+result() {
+    N_TESTS=$((N_TESTS + 1))
+    tap_say "$1" "$2" "${TAP_OUT:-$SANDBOX_DIR/out/check}" "$3"
+}
+
+tap_say() { # STATUS WHAT OUTPUT SENTENCE
+    N_SAID=$((N_SAID + 1))
+    if test "$1" = 0; then
+        echo "ok $N_TESTS - $2"
         return 0
     fi
-    echo "not ok $N_TESTS - $what"
-    N_SAID=$((N_SAID + 1))
-    diag "failed: $*"
-    tail -n 200 "$out" | sed 's/^/# /'
+    echo "not ok $N_TESTS - $2"
+    test -z "$4" || diag "$4"
+    tail -n 200 "$3" | sed 's/^/# /'
     N_FAILED=$((N_FAILED + 1))
     return 1
 }

@@ -9,8 +9,9 @@
 home=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-n=0
-failed=0
+# shellcheck source=../tap.sh
+. "$home/../tap.sh"
+TAP_OUT=$dir/out
 
 # As an Autotest suite says it.
 say_pristine() {
@@ -42,19 +43,12 @@ compares() {
         shift
     done
     shift
-    n=$((n + 1))
     printf '%s\n' "$list" >"$dir/differences"
     say "$@" | "$home/compare.py" --pristine "$dir/results" \
         --differences "$dir/differences" "${options[@]}" >"$dir/out"
     got=$?
-    if test $got = "$status" && grep -qF -- "$text" "$dir/out"; then
-        echo "ok $n - $what"
-    else
-        failed=1
-        echo "not ok $n - $what"
-        echo "# status $got, expected $status and: $text"
-        sed 's/^/# /' "$dir/out"
-    fi
+    test $got = "$status" && grep -qF -- "$text" "$dir/out"
+    result $? "$what" "status $got, expected $status and: $text"
 }
 
 compares "the same" 0 '1..6' '' -- ''
@@ -110,19 +104,12 @@ compares "results that need not be, and are" 1 'with it: missing' '' \
 compares "of the same source" 1 'with it: missing' '' --source s1 -- '/ 5:/d'
 
 # What was interrupted is not kept for results.
-n=$((n + 1))
-if say_pristine | sed /##/d | "$home/compare.py" --save "$dir/part" \
-       >"$dir/out" || test -e "$dir/part"; then
-    failed=1
-    echo "not ok $n - results of a part are not saved"
-    sed 's/^/# /' "$dir/out"
-else
-    echo "ok $n - results of a part are not saved"
-fi
+! { say_pristine | sed /##/d | "$home/compare.py" --save "$dir/part" \
+        >"$dir/out" || test -e "$dir/part"; }
+result $? "results of a part are not saved"
 
 # What the extension edits is what the list says.
-n=$((n + 1))
-if /usr/bin/python3 -B - "$home" >"$dir/out" <<'END'
+/usr/bin/python3 -B - "$home" >"$dir/out" <<'END'
 import importlib.machinery, importlib.util, os, sys
 
 def load(name, *path):
@@ -141,12 +128,5 @@ print('listed:', *sorted(listed), sep='\n  ')
 print('edited:', *sorted(edited), sep='\n  ')
 sys.exit(listed != edited)
 END
-then
-    echo "ok $n - tests that are edited are those that are listed"
-else
-    failed=1
-    echo "not ok $n - tests that are edited are those that are listed"
-    sed 's/^/# /' "$dir/out"
-fi
-echo "1..$n"
-exit $failed
+result $? "tests that are edited are those that are listed"
+done_testing

@@ -16,19 +16,9 @@ top=$(cd "$home/../.." && pwd)
 source=$1
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-n=0
-failed=0
-
-result() {      # STATUS WHAT
-    n=$((n + 1))
-    if test "$1" = 0; then
-        echo "ok $n - $2"
-    else
-        failed=1
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$dir/out"
-    fi
-}
+# shellcheck source=../tap.sh
+. "$home/../tap.sh"
+TAP_OUT=$dir/out
 
 integrate() {   # ARGUMENT...
     /usr/bin/python3 -B "$top/ovs-ext/integrate" --source "$dir/tree" "$@" \
@@ -113,5 +103,4 @@ if test "$2" = --configure; then
     with $ofpacts 's/^    NXAST_RAW_NAT,/    NXAST_RAW_NAT_,/' -- \
         configure_refuses
 fi
-echo "1..$n"
-exit $failed
+done_testing

@@ -8,24 +8,9 @@
 home=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-n=0
-failed=0
-
-result() {      # STATUS WHAT
-    n=$((n + 1))
-    if test "$1" = 0; then
-        echo "ok $n - $2"
-    else
-        failed=1
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$dir/out"
-    fi
-}
-
-skip() {        # WHAT WHY
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
-}
+# shellcheck source=../tap.sh
+. "$home/../tap.sh"
+TAP_OUT=$dir/out
 
 # Its testsuite says in which network it is, and leaves a process behind.
 mkdir "$dir/tree"
@@ -103,5 +88,4 @@ three=$(pristine '-k three')
 test $? = 1 && test -z "$three" &&
     grep -q 'stopped before its end, after 2 tests' "$dir/out"
 result $? "a run that stops has no results"
-echo "1..$n"
-exit $failed
+done_testing

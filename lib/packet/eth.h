@@ -15,8 +15,8 @@
  * which has no ethertype but behind SNAP (RFC 1042): else it is given 0.
  * Receivers take off priority tags as long as there are any, and some take IP
  * behind SNAP for IP: so what is not seen here would be a way around rules.
- * Inline, like the other parsers of
- * the common packet, so that packet.c becomes one straight line.
+ * Inline, like the other parsers of the common packet, so that packet.c
+ * becomes one straight line.
  */
 
 #ifndef INSP_PACKET_ETH_H
@@ -47,21 +47,25 @@ insp_eth_is_tag(uint16_t type)
            type == INSP_ETHERTYPE_QINQ_OLD;
 }
 
-/* Passes a SNAP header that an ethertype stands in; returns that, or 0. */
-static inline uint16_t
-insp_eth_snap(struct insp_packet *p, struct insp_cursor *c)
+/* Passes a SNAP header: what stands in it, in '*type', 0 when there is none.
+ */
+static inline enum insp_packet_fact
+insp_eth_snap(struct insp_packet *p, struct insp_cursor *c, uint16_t *type)
 {
     static const uint8_t head[6] = { 0xaa, 0xaa, 3, 0, 0, 0 };
-    struct insp_cursor ahead = *c;
-    const uint8_t *snap = insp_cursor_take(&ahead, 8);
-    uint16_t type = snap ? insp_be16(snap + 6) : 0;
+    size_t left = insp_cursor_left(c);
+    const uint8_t *snap = insp_cursor_take(c, INSP_MIN(left, 8u));
 
-    if (type < INSP_ETH_MIN_TYPE || memcmp(snap, head, sizeof head)) {
-        return 0;
+    *type = 0;
+    if (left && memcmp(snap, head, INSP_MIN(left, sizeof head))) {
+        return INSP_PACKET_OK;
+    } else if (left < 8) {
+        return INSP_PACKET_ETH_TRUNCATED;
+    } else if (insp_be16(snap + 6) >= INSP_ETH_MIN_TYPE) {
+        *type = insp_be16(snap + 6);
+        p->l3_ofs += 8;
     }
-    *c = ahead;
-    p->l3_ofs += 8;
-    return type;
+    return INSP_PACKET_OK;
 }
 
 /* The tags from 'type' on: what stands behind them, in '*type'. */
@@ -111,12 +115,12 @@ insp_eth_parse(struct insp_packet *p, struct insp_cursor *c)
         return INSP_PACKET_OK;
     }
     fact = insp_eth_tags(p, c, &type);
+    if (INSP_UNLIKELY(fact == INSP_PACKET_OK && type < INSP_ETH_MIN_TYPE)) {
+        fact = insp_eth_snap(p, c, &type);
+    }
     if (INSP_UNLIKELY(fact != INSP_PACKET_OK)) {
         p->l3_ofs = 0;
         return fact;
-    }
-    if (INSP_UNLIKELY(type < INSP_ETH_MIN_TYPE)) {
-        type = insp_eth_snap(p, c);
     }
     p->ethertype = type;
     return INSP_PACKET_OK;

@@ -124,6 +124,7 @@ SEEDS = {
     'arp': eth(0x0806, ARP, bytes(18)),
     'mpls': eth(0x8847, bytes(4), ip4(17, udp(1, 2))),
     'llc': eth(0x0026, bytes.fromhex('424203') + bytes(43)),
+    'snap-cut': eth(0x0008, bytes.fromhex('aaaa0300000008')),
     'broadcast': b'\xff' * 6 + eth(0x0800, ip4(17, udp(68, 67)))[6:],
     'empty': b'',
 }

@@ -114,13 +114,14 @@ for p in openvswitch-switch-inspect ovs-inspect-collector; do
     check "$p says what it was built from" sh -c \
         "dpkg-deb -f '$STORE'/debs/${p}_*.deb Built-Using | grep '^openvswitch (= '"
 done
+# Of what the tarball has, and not of a tree that was built.
 source_package() {
-    (cd "$STORE/source" && dpkg-source --build "$source")
+    mkdir -p "$WORK/source" && tar -xzf "$tarball" -C "$WORK/source" &&
+    (cd "$WORK/source" && dpkg-source --build "ovs-ext-$version")
 }
 check "a source package is made" source_package
 check "of which lintian says nothing, either" \
-    lintian --fail-on error,warning "$STORE"/source/*.dsc
-rm -f "$STORE"/source/*.tar.* "$STORE"/source/*.dsc
+    lintian --fail-on error,warning "$WORK"/source/*.dsc
 
 # A process of its own, which the environment of the second build ends with.
 again() ( second_build )

@@ -99,7 +99,8 @@ coverage:
 	    CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
 	    LDFLAGS=--coverage >configure.out 2>&1 || \
 	    { cat configure.out; exit 1; }; }
-	@find tests/coverage -name '*.gcda' -exec rm -f {} +
+	@find tests/coverage \( -name '*.gcda' -o -name '*conftest.gcno' \) \
+	    -exec rm -f {} +
 	@$(MAKE) --no-print-directory -C tests/coverage check-unit check-fuzz \
 	    check-pcap PCAP_FLAGS=--once
 	@$(PYTHON3) $(srcdir)/build-aux/coverage.py $(srcdir) tests/coverage

@@ -402,10 +402,21 @@ insp_spool_drop_damaged(struct insp_spool *s, struct insp_spool_block *b,
     drop_some(s, b, from, to, &s->counts.dropped_damaged);
 }
 
+static struct insp_spool_segment *
+oldest_at_rest(const struct insp_spool *s)
+{
+    struct insp_spool_segment *g = s->oldest;
+
+    while (g && (!g->first || is_passed(s, g->first, 0))) {
+        g = g->next;
+    }
+    return g ? g : s->oldest;
+}
+
 bool
 insp_spool_drop_oldest(struct insp_spool *s)
 {
-    struct insp_spool_segment *segment = s->oldest;
+    struct insp_spool_segment *segment = oldest_at_rest(s);
     struct insp_spool_block *b;
 
     if (!segment) {

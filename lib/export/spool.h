@@ -131,7 +131,9 @@ void insp_spool_rewind(struct insp_spool *);
 uint64_t insp_spool_finish(struct insp_spool *, uint32_t incarnation,
                            uint64_t first, uint64_t count);
 
-/* Drops the oldest segment.  False: there is none. */
+/* Drops the oldest segment of which nothing is on its way (what is may have
+ * arrived, and would be counted as dropped and come nevertheless), or the
+ * oldest of all when there is none such.  False: there is no segment. */
 bool insp_spool_drop_oldest(struct insp_spool *);
 
 /* What was dropped here since it was last asked, for LOSS records (by

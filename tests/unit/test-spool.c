@@ -968,6 +968,37 @@ test_limit(void)
     end();
 }
 
+/* What is on its way is not dropped as long as anything else can be.
+ * Mutation: let oldest_at_rest() return s->oldest. */
+static void
+test_limit_on_the_way(void)
+{
+    uint64_t first, count, least = UINT64_MAX;
+    uint32_t incarnation;
+    struct insp_spool *s;
+
+    begin();
+    s = open_spool(1, 1 << 20);
+    for (uint64_t n = 1; n <= 20000; n++) {
+        UNIT_EQ(append_ordinary(s, n), INSP_SPOOL_KEPT);
+        if (n <= 10) {
+            CU_ASSERT_PTR_NOT_NULL_FATAL(insp_spool_peek(s));
+            insp_spool_pass(s);
+        }
+    }
+    CU_ASSERT(counts_of(s).dropped_full > 5000);
+    while (insp_spool_next_lost(s, &incarnation, &first, &count)) {
+        least = INSP_MIN(least, first);
+    }
+    CU_ASSERT(least > 10);
+    UNIT_EQ(insp_spool_finish(s, 1, 1, 10), 10);
+    CU_ASSERT(sums_hold(s));
+    insp_spool_rewind(s);
+    CU_ASSERT(insp_spool_peek(s)->number > 10);
+    insp_spool_close(s);
+    end();
+}
+
 /* One process a folder. */
 static void
 test_lock(void)
@@ -1425,6 +1456,7 @@ UNIT_MAIN("spool", UNIT_TEST(test_crc), UNIT_TEST(test_watermark),
           UNIT_TEST(test_truncated), UNIT_TEST(test_flipped),
           UNIT_TEST(test_damaged), UNIT_TEST(test_full),
           UNIT_TEST(test_full_tmpfs), UNIT_TEST(test_full_rlimit),
-          UNIT_TEST(test_limit), UNIT_TEST(test_lock), UNIT_TEST(test_places),
-          UNIT_TEST(test_alien), UNIT_TEST(test_newer), UNIT_TEST(test_mark),
+          UNIT_TEST(test_limit), UNIT_TEST(test_limit_on_the_way),
+          UNIT_TEST(test_lock), UNIT_TEST(test_places), UNIT_TEST(test_alien),
+          UNIT_TEST(test_newer), UNIT_TEST(test_mark),
           UNIT_TEST(test_random_walk), UNIT_TEST(test_speed))

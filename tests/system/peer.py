@@ -235,8 +235,7 @@ class Peer:
     def wait_for_time(self, number):
         if self.args.rate:
             due = self.began + (number - self.args.first) / self.args.rate
-            while time.monotonic() < due:
-                left = due - time.monotonic()
+            while (left := due - time.monotonic()) > 0:
                 ready, _, _ = select.select([self.sock], [], [], left)
                 if ready:
                     self.drain(0)

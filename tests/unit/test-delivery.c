@@ -31,6 +31,18 @@ turns(struct fixture *f, unsigned int n)
     }
 }
 
+/* Turns for so long, the last one after that. */
+static void
+turns_for(struct fixture *f, unsigned int ms)
+{
+    uint64_t until = now_ns() + ms * UINT64_C(1000000);
+
+    while (now_ns() < until) {
+        turn(f);
+    }
+    turn(f);
+}
+
 /* Flow ids 'first' to 'first' + 'n' - 1 have each come, once. */
 static void
 check_seen(const struct fixture *f, uint64_t first, uint64_t n)
@@ -702,9 +714,7 @@ test_killed(void)
         insp_drain_set_uplinks(f.drain, &f.config, 1);
         push_port(&f, 1, false);
         push_connections(&f, 0, 5000);
-        for (uint64_t until = now_ns() + 1600000000; now_ns() < until;) {
-            turn(&f);
-        }
+        turns_for(&f, 1600);
         push_connections(&f, 5000, 300); /* These wait for company. */
         turn(&f);
         _exit(0); /* As good as a kill: nothing is put in order. */
@@ -748,6 +758,9 @@ test_spool_full(void)
         push_connections(&f, i * 2000, 2000);
         turns(&f, 5);
     }
+    /* All of it, and written: the last block can drop a segment, too. */
+    run(&f, UNTIL_SPOOLED, 20000, 3000);
+    turns_for(&f, 700);
     s = status(&f);
     CU_ASSERT(s.dropped > 0);
     CU_ASSERT(s.spool_bytes <= INSP_SPOOL_LEAST_BYTES + (UINT64_C(1) << 19));

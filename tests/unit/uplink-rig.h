@@ -559,6 +559,7 @@ enum wanted {
     UNTIL_ERROR,
     UNTIL_SENT,
     UNTIL_ACKNOWLEDGED,
+    UNTIL_SPOOLED,
     UNTIL_RECEIVED
 };
 
@@ -584,6 +585,7 @@ run(struct fixture *f, enum wanted what, uint64_t n, unsigned int limit_ms)
             (what == UNTIL_ERROR && s.last_error[0]) ||
             (what == UNTIL_SENT && s.sent + s.dropped >= n) ||
             (what == UNTIL_ACKNOWLEDGED && s.acknowledged >= n) ||
+            (what == UNTIL_SPOOLED && s.spooled + s.dropped >= n) ||
             (what == UNTIL_RECEIVED &&
              f->server->n_records + f->server->n_lines >= n)) {
             return (unsigned int) ms;

@@ -113,7 +113,11 @@ offers 'ovs-appctl inspect/explain alpha ds' 'dst= dst_mac='
 check "a collector" collector_start --unixctl="$OVS_RUNDIR/c.ctl"
 offers "ovs-appctl -t $OVS_RUNDIR/c.ctl collector/" \
     'collector/reopen collector/show'
-offers_too 'ovs-appctl dpctl/dump-f' dpctl/dump-flows
+if test -n "$PREFIX"; then
+    offers_too 'ovs-appctl dpctl/dump-f' dpctl/dump-flows
+else
+    skip "Open vSwitch's own" "a build, not an installation (PREFIX)"
+fi
 
 # Without anybody to ask it offers nothing, and says nothing.
 check "ovs-vswitchd ends" switch_stop

@@ -107,15 +107,18 @@ function_begin() {
 
 # function_row NAME SLOT [COLUMN=VALUE]...: in force, and up.
 function_row() {
+    function_row_begin "$@" && function_is "$1" up 5
+}
+
+# function_row_begin NAME SLOT [COLUMN=VALUE]...: in force.
+function_row_begin() {
     local name=$1 slot=$2 out=()
     shift 2
     test "${FUNCTION_ARMS[$name]}" = one || out=("output_port=$name-out")
     ovs-vsctl --timeout=20 --id=@f create Inspect_Function "name=$name" \
         "slot=$slot" "input_port=$name-in" "${out[@]}" probe_interval=100 \
         probe_timeout=2000 "$@" \
-        -- add Inspector i1 functions @f >/dev/null || return 1
-    in_force
-    function_is "$name" up 5
+        -- add Inspector i1 functions @f >/dev/null && in_force
 }
 
 # function_is NAME STATE SECONDS

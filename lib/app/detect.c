@@ -16,10 +16,15 @@
 /* Of what prepares for another protocol so many datagrams are looked at. */
 #define PREPARED_DATAGRAMS 32
 
+/* Of what was read in part only nobody can say that it is unknown. */
 void
 insp_turn_set_app(struct insp_turn *t, enum insp_app app)
 {
-    t->changed |= insp_dialogs_set_app(t->ds, insp_dialog_conn(t->d), app);
+    struct insp_conn *conn = insp_dialog_conn(t->d);
+
+    if (app != INSP_APP_UNKNOWN || INSP_READ(conn->app) != INSP_APP_UNREAD) {
+        t->changed |= insp_dialogs_set_app(t->ds, conn, app);
+    }
 }
 
 void

@@ -343,6 +343,22 @@ insp_dialog_feed(struct insp_dialogs *ds, struct insp_conn *conn,
     return t.changed;
 }
 
+bool
+insp_dialog_pass_by(struct insp_dialogs *ds, struct insp_conn *conn)
+{
+    uint8_t none = INSP_APP_NONE;
+
+    insp_dialogs_note(ds, INSP_READER_FRAGMENT);
+    if (!atomic_compare_exchange_strong_explicit(
+            &conn->app, &none, INSP_APP_UNREAD, memory_order_relaxed,
+            memory_order_relaxed)) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&ds->connections[INSP_APP_UNREAD], 1,
+                              memory_order_relaxed);
+    return true;
+}
+
 /* What came behind holes that nothing will fill any more. */
 static void
 read_rest(struct insp_turn *t, unsigned int side)

@@ -92,6 +92,10 @@ struct insp_payload {
 bool insp_dialog_feed(struct insp_dialogs *, struct insp_conn *,
                       unsigned int side, const struct insp_payload *);
 
+/* Worker: a payload is in fragments of IP, which are not put together, so that
+ * a connection of which nothing is known yet is UNREAD.  Returns as feed(). */
+bool insp_dialog_pass_by(struct insp_dialogs *, struct insp_conn *);
+
 /* Worker, control: the server name, of at most INSP_APP_NAME_MAX bytes; "":
  * not known.  'name' has room for it and a zero. */
 void insp_dialog_name(const struct insp_dialogs *, const struct insp_conn *,

@@ -161,7 +161,6 @@ insp_reads(const struct insp_batch *b, const struct insp_item *item,
 
     if (!insp_dialog_wants(conn, item->side, packet->payload_size,
                            packet->tcp_flags) ||
-        INSP_UNLIKELY(packet->is_fragment) ||
         INSP_UNLIKELY(b->depth >= INSP_DEPTH_CONNECTIONS) ||
         (packet->proto != INSP_PROTO_TCP && packet->proto != INSP_PROTO_UDP &&
          packet->proto != INSP_PROTO_GRE) ||

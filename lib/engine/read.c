@@ -7,10 +7,10 @@
 
 #include "engine/path.h"
 
-void
-insp_read(struct insp_batch *b, const struct insp_item *item,
-          const struct insp_frame *frame, const struct insp_flow_packet *in,
-          struct insp_conn *conn, int64_t expected)
+static bool
+show(struct insp_batch *b, const struct insp_item *item,
+     const struct insp_frame *frame, const struct insp_flow_packet *in,
+     struct insp_conn *conn, int64_t expected)
 {
     const struct insp_packet *packet = &item->packet;
     struct insp_payload payload = {
@@ -29,8 +29,19 @@ insp_read(struct insp_batch *b, const struct insp_item *item,
     payload.captured =
         INSP_MIN(packet->payload_size, frame->size - packet->payload_ofs);
     payload.tcp_seq += !!(packet->tcp_flags & INSP_TCP_SYN);
-    if (insp_dialog_feed(b->inspector->dialogs, conn, item->side, &payload) &&
-        b->inspector->reads_apps) {
+    return insp_dialog_feed(b->inspector->dialogs, conn, item->side, &payload);
+}
+
+void
+insp_read(struct insp_batch *b, const struct insp_item *item,
+          const struct insp_frame *frame, const struct insp_flow_packet *in,
+          struct insp_conn *conn, int64_t expected)
+{
+    bool changed = item->packet.is_fragment
+                       ? insp_dialog_pass_by(b->inspector->dialogs, conn)
+                       : show(b, item, frame, in, conn, expected);
+
+    if (changed && b->inspector->reads_apps) {
         insp_judge_anew(conn);
     }
 }

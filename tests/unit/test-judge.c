@@ -457,6 +457,43 @@ test_icmp_answers_pass_in_a_new_version(void)
     desk_close(&d);
 }
 
+/* What comes in fragments of IP is not put together: whoever hides behind
+ * them is UNREAD from the first one on, also when there is something to read
+ * afterwards that nobody understands.  Mutation: return at once from
+ * insp_dialog_pass_by(); let insp_turn_set_app() set what it is told. */
+static void
+test_what_hides_in_fragments(void)
+{
+    struct spec spec = tcp(false, 0, 4000);
+    struct spec back = tcp(true, 0, 4000);
+    struct desk d;
+
+    desk_open(&d);
+    rig_rule(&d.r, "no", 2, BOTH, INSP_ACTION_DROP, "", "", "app:unread");
+    desk_apply(&d);
+    spec.proto = INSP_PROTO_UDP;
+    spec.payload_size = 64; /* Zeros. */
+    UNIT_EQ(run_one(d.engine, &d.there, &spec).kind, INSP_VERDICT_ALLOW);
+    spec.src_port++;
+    spec.ip_id = 77;
+    spec.frag = 0x2000;
+    UNIT_EQ(run_one(d.engine, &d.there, &spec).kind, INSP_VERDICT_DROP);
+    spec.frag = 9;
+    UNIT_EQ(run_one(d.engine, &d.there, &spec).kind, INSP_VERDICT_DROP);
+    spec.frag = 0;
+    back.proto = spec.proto;
+    back.payload_size = spec.payload_size;
+    back.dst_port = spec.src_port;
+    for (int i = 0; i < 8; i++) { /* Until both sides are given up. */
+        UNIT_EQ(run_one(d.engine, &d.there, &spec).kind, INSP_VERDICT_DROP);
+        UNIT_EQ(run_one(d.engine, &d.back, &back).kind, INSP_VERDICT_DROP);
+    }
+    UNIT_EQ(stats(d.engine).readers.facts[INSP_READER_FRAGMENT], 2);
+    UNIT_EQ(stats(d.engine).readers.connections[INSP_APP_UNREAD], 1);
+    UNIT_EQ(stats(d.engine).readers.connections[INSP_APP_UNKNOWN], 0);
+    desk_close(&d);
+}
+
 /* UDP to port 53, or what its receiver makes that of. */
 static void
 make_udp(struct frame *f, int how)
@@ -635,5 +672,6 @@ UNIT_MAIN("judge", UNIT_TEST(test_replies_of_what_is_allowed_pass),
           UNIT_TEST(test_other_receiver_is_judged_anew),
           UNIT_TEST(test_what_is_hidden_passes_no_firewall),
           UNIT_TEST(test_ports_of_a_tiny_fragment),
+          UNIT_TEST(test_what_hides_in_fragments),
           UNIT_TEST(test_icmp_is_judged_by_who_asks),
           UNIT_TEST(test_icmp_answers_pass_in_a_new_version))

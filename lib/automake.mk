@@ -283,11 +283,13 @@ lib_libinsp_a_SOURCES += \
 	lib/export/tls-peer.c \
 	lib/export/tls-private.h \
 	lib/export/tls-words.c \
+	lib/export/spool-finish.c \
 	lib/export/spool-format.c \
 	lib/export/spool-format.h \
 	lib/export/spool-private.h \
 	lib/export/spool-read.c \
 	lib/export/spool-recover.c \
+	lib/export/spool-write.c \
 	lib/export/spool.c \
 	lib/export/spool.h \
 	lib/export/tls.c \

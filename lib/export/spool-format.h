@@ -27,7 +27,7 @@
  * body has the n-th number of its runs.  Each body is read as an IPFIX
  * session of its own: templates and identities come again in every block.
  *
- * Above:    spool.c, spool-read.c, spool-recover.c.
+ * Above:    spool*.c.
  * Below:    base/crc32c.h, cursor.h, put.h.
  * Threads:  no state.
  * Memory:   the caller's.

@@ -13,7 +13,7 @@
  * head.  Sealed, it has its place in the list and can be read; written, it
  * belongs to a segment.  A block stays in the list until its segment goes.
  *
- * Above:    spool.c, spool-read.c, spool-recover.c.
+ * Above:    spool*.c alone.
  * Below:    spool.h, spool-format.h, directory.h.
  * Threads:  as spool.h.
  * Memory:   as spool.h.
@@ -196,6 +196,9 @@ insp_spool_is_finished(const struct insp_spool_block *b, uint32_t record)
     return b->finished[record / 8] >> record % 8 & 1;
 }
 
+/* Passes what is finished with 'front'. */
+void insp_spool_move_front(struct insp_spool *);
+
 /* Record 'record' of the block, which is held, will be no longer; the caller
  * counts why. */
 void insp_spool_let_go(struct insp_spool *, struct insp_spool_block *,
@@ -205,6 +208,10 @@ void insp_spool_let_go(struct insp_spool *, struct insp_spool_block *,
  * be read. */
 void insp_spool_drop_damaged(struct insp_spool *, struct insp_spool_block *,
                              uint32_t from, uint32_t to);
+
+/* Removes the segment, its file and all its blocks, held or not. */
+void insp_spool_remove_segment(struct insp_spool *,
+                               struct insp_spool_segment *);
 
 /* Removes the segment of the block, or the block in memory, if nothing of it
  * is held. */
@@ -216,6 +223,9 @@ void insp_spool_remove_empty(struct insp_spool *);
 /* Completes the open block, so that it can be read and written.  False: no
  * memory now. */
 bool insp_spool_seal(struct insp_spool *);
+
+/* Closes the segment that is written; the next block begins another. */
+void insp_spool_stop_writing(struct insp_spool *);
 
 /* Reads what the folder has.  0 or errno. */
 int insp_spool_recover(struct insp_spool *) INSP_MUST_USE;

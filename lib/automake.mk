@@ -152,8 +152,10 @@ lib_libinsp_a_SOURCES += \
 	lib/app/mysql.def \
 	lib/app/names.c \
 	lib/app/names.h \
+	lib/app/nfs-private.h \
 	lib/app/nfs.c \
 	lib/app/nfs.def \
+	lib/app/nfs4.c \
 	lib/app/ntp.c \
 	lib/app/ntp.def \
 	lib/app/pgsql.c \

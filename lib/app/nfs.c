@@ -14,20 +14,17 @@
  * writes, of some seconds are one record with the count of calls and bytes;
  * calls for attributes are none.
  *
- * NFS 2 (RFC 1094), 3 (RFC 1813) and 4 (RFC 7530, 8881); an operation of a
- * COMPOUND says not how long it is, so the list of them ends at the first one
- * whose arguments are not known here.
+ * NFS 2 (RFC 1094) and 3 (RFC 1813) are read here; version 4 has nothing but
+ * lists of operations, which nfs4.c reads.
  */
 
-#include "app/event.h"
+#include "app/nfs-private.h"
 
 #define MARK_SIZE 4
 #define MARK_LAST UINT32_C(0x80000000)
 #define HEAD_SIZE 24 /* Of a call, to its procedure. */
 #define WANT      2048
 #define TEXT_MAX  256
-#define OPS_MAX   64 /* Operations that are followed... */
-#define OPS_SAID  16 /* ... and that are said. */
 #define PERIOD_NS UINT64_C(5000000000)
 
 #define TAG_READ  UINT32_C(0xfffffffe)
@@ -167,19 +164,9 @@ detect(const struct insp_reading *r)
 /* ------------------------------------------------------------------------ */
 /* XDR (RFC 4506). */
 
-static bool
-skip_opaque(struct insp_cursor *c)
-{
-    uint32_t size = insp_cursor_be32(c);
-
-    insp_cursor_skip(c, size);
-    return insp_cursor_skip(c, -size & 3);
-}
-
-/* A string, of which the end may not be there. */
-static bool
-put_string(struct insp_event *e, enum insp_app_field field,
-           struct insp_cursor *c)
+bool
+insp_nfs_put_string(struct insp_event *e, enum insp_app_field field,
+                    struct insp_cursor *c)
 {
     uint32_t size = insp_cursor_be32(c);
     const uint8_t *at = insp_cursor_take(c, size);
@@ -209,9 +196,9 @@ put_digits(char *text, size_t size, uint32_t number)
     return size - at;
 }
 
-static void
-put_word(struct insp_event *e, enum insp_app_field field, const char *word,
-         uint32_t number)
+void
+insp_nfs_put_word(struct insp_event *e, enum insp_app_field field,
+                  const char *word, uint32_t number)
 {
     char digits[10];
 
@@ -222,9 +209,6 @@ put_word(struct insp_event *e, enum insp_app_field field, const char *word,
                          put_digits(digits, sizeof digits, number));
     }
 }
-
-#define WORD(TABLE, NUMBER)                                                   \
-    ((NUMBER) < INSP_ARRAY_SIZE(TABLE) ? (TABLE)[NUMBER] : NULL)
 
 static const char *
 nfs_procedure_text(uint32_t version, uint32_t procedure)
@@ -242,9 +226,9 @@ nfs_procedure_text(uint32_t version, uint32_t procedure)
     };
     static const char *const v4[] = { "NULL", "COMPOUND" };
 
-    return version == 2   ? WORD(v2, procedure)
-           : version == 3 ? WORD(v3, procedure)
-           : version == 4 ? WORD(v4, procedure)
+    return version == 2   ? INSP_NFS_WORD(v2, procedure)
+           : version == 3 ? INSP_NFS_WORD(v3, procedure)
+           : version == 4 ? INSP_NFS_WORD(v4, procedure)
                           : NULL;
 }
 
@@ -263,119 +247,13 @@ procedure_text(const struct call *call)
 
     switch (call->program) {
     case NFS: return nfs_procedure_text(call->version, call->procedure);
-    case MOUNT: return WORD(mount, call->procedure);
+    case MOUNT: return INSP_NFS_WORD(mount, call->procedure);
     case PORTMAP:
-        return call->version == 2 ? WORD(portmap, call->procedure)
-                                  : WORD(rpcbind, call->procedure);
+        return call->version == 2 ? INSP_NFS_WORD(portmap, call->procedure)
+                                  : INSP_NFS_WORD(rpcbind, call->procedure);
     default: return call->procedure ? NULL : "NULL";
     }
 }
-
-/* Names of operations, by number (RFC 7531, 7863). */
-static const char *const operations[] = {
-    [3] = "ACCESS",
-    [4] = "CLOSE",
-    [5] = "COMMIT",
-    [6] = "CREATE",
-    [7] = "DELEGPURGE",
-    [8] = "DELEGRETURN",
-    [9] = "GETATTR",
-    [10] = "GETFH",
-    [11] = "LINK",
-    [12] = "LOCK",
-    [13] = "LOCKT",
-    [14] = "LOCKU",
-    [15] = "LOOKUP",
-    [16] = "LOOKUPP",
-    [17] = "NVERIFY",
-    [18] = "OPEN",
-    [19] = "OPENATTR",
-    [20] = "OPEN_CONFIRM",
-    [21] = "OPEN_DOWNGRADE",
-    [22] = "PUTFH",
-    [23] = "PUTPUBFH",
-    [24] = "PUTROOTFH",
-    [25] = "READ",
-    [26] = "READDIR",
-    [27] = "READLINK",
-    [28] = "REMOVE",
-    [29] = "RENAME",
-    [30] = "RENEW",
-    [31] = "RESTOREFH",
-    [32] = "SAVEFH",
-    [33] = "SECINFO",
-    [34] = "SETATTR",
-    [35] = "SETCLIENTID",
-    [36] = "SETCLIENTID_CONFIRM",
-    [37] = "VERIFY",
-    [38] = "WRITE",
-    [39] = "RELEASE_LOCKOWNER",
-    [40] = "BACKCHANNEL_CTL",
-    [41] = "BIND_CONN_TO_SESSION",
-    [42] = "EXCHANGE_ID",
-    [43] = "CREATE_SESSION",
-    [44] = "DESTROY_SESSION",
-    [45] = "FREE_STATEID",
-    [46] = "GET_DIR_DELEGATION",
-    [47] = "GETDEVICEINFO",
-    [48] = "GETDEVICELIST",
-    [49] = "LAYOUTCOMMIT",
-    [50] = "LAYOUTGET",
-    [51] = "LAYOUTRETURN",
-    [52] = "SECINFO_NO_NAME",
-    [53] = "SEQUENCE",
-    [54] = "SET_SSV",
-    [55] = "TEST_STATEID",
-    [56] = "WANT_DELEGATION",
-    [57] = "DESTROY_CLIENTID",
-    [58] = "RECLAIM_COMPLETE",
-    [59] = "ALLOCATE",
-    [60] = "COPY",
-    [61] = "COPY_NOTIFY",
-    [62] = "DEALLOCATE",
-    [63] = "IO_ADVISE",
-    [64] = "LAYOUTERROR",
-    [65] = "LAYOUTSTATS",
-    [66] = "OFFLOAD_CANCEL",
-    [67] = "OFFLOAD_STATUS",
-    [68] = "READ_PLUS",
-    [69] = "SEEK",
-    [70] = "WRITE_SAME",
-    [71] = "CLONE",
-    [72] = "GETXATTR",
-    [73] = "SETXATTR",
-    [74] = "LISTXATTRS",
-    [75] = "REMOVEXATTR",
-};
-
-enum operation {
-    OP_ACCESS = 3,
-    OP_CLOSE = 4,
-    OP_COMMIT = 5,
-    OP_CREATE = 6,
-    OP_DELEGRETURN = 8,
-    OP_GETATTR = 9,
-    OP_GETFH = 10,
-    OP_LINK = 11,
-    OP_LOOKUP = 15,
-    OP_LOOKUPP = 16,
-    OP_OPEN = 18,
-    OP_PUTFH = 22,
-    OP_PUTPUBFH = 23,
-    OP_PUTROOTFH = 24,
-    OP_READ = 25,
-    OP_READDIR = 26,
-    OP_READLINK = 27,
-    OP_REMOVE = 28,
-    OP_RENAME = 29,
-    OP_RENEW = 30,
-    OP_RESTOREFH = 31,
-    OP_SAVEFH = 32,
-    OP_SECINFO = 33,
-    OP_SETATTR = 34,
-    OP_WRITE = 38,
-    OP_SEQUENCE = 53,
-};
 
 static const char *
 status_text(uint32_t status)
@@ -452,7 +330,7 @@ skip_handle(struct insp_cursor *c, uint32_t version)
     if (version == 2) {
         insp_cursor_skip(c, 32);
     } else {
-        skip_opaque(c);
+        insp_nfs_skip_opaque(c);
     }
 }
 
@@ -470,155 +348,19 @@ put_names(struct insp_event *e, const struct call *call, struct insp_cursor *c)
         return;
     }
     if (!strcmp(procedure, "RENAME")) {
-        if (put_string(e, INSP_FIELD_NFS_RENAME_FROM, c)) {
+        if (insp_nfs_put_string(e, INSP_FIELD_NFS_RENAME_FROM, c)) {
             skip_handle(c, call->version);
-            put_string(e, INSP_FIELD_NFS_RENAME_TO, c);
+            insp_nfs_put_string(e, INSP_FIELD_NFS_RENAME_TO, c);
         }
     } else if (!strcmp(procedure, "LINK")) {
         skip_handle(c, call->version);
-        put_string(e, INSP_FIELD_NFS_FILENAME, c);
+        insp_nfs_put_string(e, INSP_FIELD_NFS_FILENAME, c);
     } else {
         for (size_t i = 0; i < INSP_ARRAY_SIZE(named); i++) {
             if (!strcmp(procedure, named[i])) {
-                put_string(e, INSP_FIELD_NFS_FILENAME, c);
+                insp_nfs_put_string(e, INSP_FIELD_NFS_FILENAME, c);
                 return;
             }
-        }
-    }
-}
-
-static bool
-skip_bitmap(struct insp_cursor *c)
-{
-    uint32_t n = insp_cursor_be32(c);
-
-    return n <= 8 && insp_cursor_skip(c, n * (size_t) 4);
-}
-
-/* RFC 7530, section 16.16; only what names a file is said. */
-static bool
-follow_open(struct insp_event *e, struct insp_cursor *c)
-{
-    insp_cursor_skip(c, 4 + 4 + 4 + 8); /* Sequence, access, deny, client. */
-    skip_opaque(c);
-    if (insp_cursor_be32(c)) { /* Create... */
-        uint32_t how = insp_cursor_be32(c);
-
-        if (how >= 2) {
-            insp_cursor_skip(c, 8);
-        }
-        if (how != 2 && (!skip_bitmap(c) || !skip_opaque(c))) {
-            return false;
-        }
-    }
-    if (insp_cursor_be32(c)) { /* ... by a name. */
-        return false;
-    }
-    return put_string(e, INSP_FIELD_NFS_FILENAME, c);
-}
-
-/* Passes the arguments of an operation; false: cannot. */
-static bool
-follow(struct insp_event *e, uint32_t operation, struct insp_cursor *c)
-{
-    switch (operation) {
-    case OP_GETFH:
-    case OP_LOOKUPP:
-    case OP_PUTPUBFH:
-    case OP_PUTROOTFH:
-    case OP_READLINK:
-    case OP_RESTOREFH:
-    case OP_SAVEFH: return true;
-    case OP_ACCESS: return insp_cursor_skip(c, 4);
-    case OP_CLOSE: return insp_cursor_skip(c, 4 + 16);
-    case OP_COMMIT: return insp_cursor_skip(c, 8 + 4);
-    case OP_DELEGRETURN: return insp_cursor_skip(c, 16);
-    case OP_GETATTR: return skip_bitmap(c);
-    case OP_READ: return insp_cursor_skip(c, 16 + 8 + 4);
-    case OP_RENEW: return insp_cursor_skip(c, 8);
-    case OP_SEQUENCE: return insp_cursor_skip(c, 16 + 4 * 4);
-    case OP_PUTFH: return skip_opaque(c);
-    case OP_READDIR:
-        return insp_cursor_skip(c, 8 + 8 + 4 + 4) && skip_bitmap(c);
-    case OP_SETATTR:
-        return insp_cursor_skip(c, 16) && skip_bitmap(c) && skip_opaque(c);
-    case OP_LINK:
-    case OP_LOOKUP:
-    case OP_REMOVE:
-    case OP_SECINFO: return put_string(e, INSP_FIELD_NFS_FILENAME, c);
-    case OP_RENAME:
-        return put_string(e, INSP_FIELD_NFS_RENAME_FROM, c) &&
-               put_string(e, INSP_FIELD_NFS_RENAME_TO, c);
-    case OP_OPEN: return follow_open(e, c);
-    case OP_CREATE: {
-        uint32_t type = insp_cursor_be32(c);
-
-        /* Links and devices have more before the name. */
-        if ((type == 5 && !skip_opaque(c)) ||
-            ((type == 3 || type == 4) && !insp_cursor_skip(c, 8))) {
-            return false;
-        }
-        return put_string(e, INSP_FIELD_NFS_FILENAME, c) && skip_bitmap(c) &&
-               skip_opaque(c);
-    }
-    case OP_WRITE: return insp_cursor_skip(c, 16 + 8 + 4) && skip_opaque(c);
-    default: return false;
-    }
-}
-
-/* Operations that alone make no record. */
-static bool
-is_quiet(uint32_t operation)
-{
-    switch (operation) {
-    case OP_SEQUENCE:
-    case OP_PUTFH:
-    case OP_GETATTR:
-    case OP_GETFH:
-    case OP_ACCESS:
-    case OP_READ:
-    case OP_WRITE:
-    case OP_COMMIT:
-    case OP_RENEW: return true;
-    default: return false;
-    }
-}
-
-/* The head of a COMPOUND; returns how many operations there are. */
-static uint32_t
-enter_compound(struct insp_cursor *c)
-{
-    skip_opaque(c);         /* Tag. */
-    insp_cursor_skip(c, 4); /* Minor version. */
-    return insp_cursor_be32(c);
-}
-
-struct summary {
-    bool is_quiet, moves_data;
-};
-
-/* 'e' may be NULL: then nothing is said, and only the summary made. */
-static void
-read_compound(struct insp_event *e, struct insp_cursor c,
-              struct summary *summary)
-{
-    uint32_t n = enter_compound(&c);
-
-    *summary = (struct summary){ true, false };
-    for (uint32_t i = 0; i < n && i < OPS_MAX; i++) {
-        uint32_t operation = insp_cursor_be32(&c);
-
-        if (c.failed) {
-            return;
-        }
-        if (i < OPS_SAID) {
-            put_word(e, INSP_FIELD_NFS_OPERATIONS, WORD(operations, operation),
-                     operation);
-        }
-        summary->is_quiet &= is_quiet(operation);
-        summary->moves_data |= operation == OP_READ || operation == OP_WRITE;
-        if (!follow(e, operation, &c)) {
-            return;
         }
     }
 }
@@ -679,7 +421,7 @@ auth_text(uint32_t flavor)
     static const char *const texts[] = { "NULL", "UNIX", "SHORT", "DH",
                                          "KERB", "RSA",  "GSS" };
 
-    return WORD(texts, flavor);
+    return INSP_NFS_WORD(texts, flavor);
 }
 
 /* Credentials of AUTH_SYS (RFC 5531, appendix A). */
@@ -688,12 +430,12 @@ put_credentials(struct insp_event *e, uint32_t flavor, struct insp_cursor c)
 {
     uint32_t uid, gid;
 
-    put_word(e, INSP_FIELD_NFS_AUTH, auth_text(flavor), flavor);
+    insp_nfs_put_word(e, INSP_FIELD_NFS_AUTH, auth_text(flavor), flavor);
     if (flavor != AUTH_SYS) {
         return;
     }
     insp_cursor_skip(&c, 4);
-    put_string(e, INSP_FIELD_NFS_MACHINE, &c);
+    insp_nfs_put_string(e, INSP_FIELD_NFS_MACHINE, &c);
     uid = insp_cursor_be32(&c);
     gid = insp_cursor_be32(&c);
     if (!c.failed) {
@@ -709,8 +451,8 @@ put_call(struct insp_reading *r, struct insp_event *e, const struct call *call)
 
     insp_event_text(e, INSP_FIELD_NFS_PROGRAM, program_text(call->program));
     insp_event_uint(e, INSP_FIELD_NFS_VERSION, call->version);
-    put_word(e, INSP_FIELD_NFS_PROCEDURE, procedure_text(call),
-             call->procedure);
+    insp_nfs_put_word(e, INSP_FIELD_NFS_PROCEDURE, procedure_text(call),
+                      call->procedure);
     insp_event_uint(e, INSP_FIELD_NFS_ID, ++nfs->n);
 }
 
@@ -718,17 +460,17 @@ static void
 put_arguments(struct insp_event *e, const struct call *call,
               struct insp_cursor c)
 {
-    struct summary unused;
+    struct insp_nfs4_summary unused;
 
     if (call->program == NFS && call->version == 4) {
         if (call->procedure == 1) {
-            read_compound(e, c, &unused);
+            insp_nfs4_read_call(e, c, &unused);
         }
     } else if (call->program == NFS) {
         put_names(e, call, &c);
     } else if (call->program == MOUNT &&
                (call->procedure == 1 || call->procedure == 3)) {
-        put_string(e, INSP_FIELD_NFS_FILENAME, &c);
+        insp_nfs_put_string(e, INSP_FIELD_NFS_FILENAME, &c);
     }
 }
 
@@ -737,7 +479,7 @@ read_call(struct insp_reading *r, struct insp_cursor c)
 {
     struct call call;
     struct insp_cursor credentials;
-    struct summary summary = { false, false };
+    struct insp_nfs4_summary summary = { false, false };
     struct insp_event *e;
     uint32_t flavor;
     uint8_t kind;
@@ -748,10 +490,10 @@ read_call(struct insp_reading *r, struct insp_cursor c)
     flavor = insp_cursor_be32(&c);
     credentials = insp_cursor_sub(&c, insp_cursor_be32(&c));
     insp_cursor_skip(&c, 4); /* Verifier. */
-    skip_opaque(&c);
+    insp_nfs_skip_opaque(&c);
     kind = transfer_kind(&call);
     if (call.program == NFS && call.version == 4 && call.procedure == 1) {
-        read_compound(NULL, c, &summary);
+        insp_nfs4_read_call(NULL, c, &summary);
         kind = summary.moves_data ? COMPOUND_4 : FREE;
     }
     if (kind != FREE) {
@@ -772,11 +514,9 @@ read_call(struct insp_reading *r, struct insp_cursor c)
 /* ------------------------------------------------------------------------ */
 /* Replies. */
 
-/* Adds to the record of reads, or of writes, and begins it when there is
- * none. */
-static void
-add_bytes(struct insp_reading *r, bool is_write, uint32_t version,
-          uint32_t bytes)
+void
+insp_nfs_add_bytes(struct insp_reading *r, bool is_write, uint32_t version,
+                   uint32_t bytes)
 {
     struct nfs *nfs = r->state;
     struct sum *sum = &nfs->sums[is_write];
@@ -802,61 +542,6 @@ add_bytes(struct insp_reading *r, bool is_write, uint32_t version,
     insp_event_uint(e, INSP_FIELD_NFS_BYTES, sum->bytes);
 }
 
-/* Passes the result of an operation that has gone well; false: cannot. */
-static bool
-follow_result(struct insp_reading *r, uint32_t operation,
-              struct insp_cursor *c)
-{
-    uint32_t bytes;
-
-    switch (operation) {
-    case OP_PUTFH:
-    case OP_PUTROOTFH:
-    case OP_SAVEFH:
-    case OP_RESTOREFH:
-    case OP_LOOKUP: return true;
-    case OP_SEQUENCE: return insp_cursor_skip(c, 16 + 5 * 4);
-    case OP_ACCESS: return insp_cursor_skip(c, 8);
-    case OP_GETFH: return skip_opaque(c);
-    case OP_GETATTR: return skip_bitmap(c) && skip_opaque(c);
-    case OP_READ:
-        insp_cursor_skip(c, 4);
-        bytes = insp_cursor_be32(c);
-        if (c->failed) {
-            return false;
-        }
-        add_bytes(r, false, 4, bytes);
-        insp_cursor_skip(c, bytes);
-        return insp_cursor_skip(c, -bytes & 3);
-    case OP_WRITE:
-        bytes = insp_cursor_be32(c);
-        if (c->failed) {
-            return false;
-        }
-        add_bytes(r, true, 4, bytes);
-        return insp_cursor_skip(c, 4 + 8);
-    default: return false;
-    }
-}
-
-static void
-read_compound_result(struct insp_reading *r, struct insp_cursor c)
-{
-    uint32_t n;
-
-    insp_cursor_skip(&c, 4); /* Status. */
-    skip_opaque(&c);         /* Tag. */
-    n = insp_cursor_be32(&c);
-    for (uint32_t i = 0; i < n && i < OPS_MAX; i++) {
-        uint32_t operation = insp_cursor_be32(&c);
-        uint32_t status = insp_cursor_be32(&c);
-
-        if (c.failed || status || !follow_result(r, operation, &c)) {
-            return;
-        }
-    }
-}
-
 /* RFC 1813, sections 3.3.6 and 3.3.7; RFC 1094, section 2.2.7 and 2.2.9,
  * where a write does not say how much was. */
 static void
@@ -874,13 +559,13 @@ read_result(struct insp_reading *r, uint8_t kind, struct insp_cursor c)
         insp_cursor_skip(&c, insp_cursor_be32(&c) ? 24 : 0);
         insp_cursor_skip(&c, insp_cursor_be32(&c) ? 84 : 0);
         break;
-    default: add_bytes(r, is_write, 2, 0); return;
+    default: insp_nfs_add_bytes(r, is_write, 2, 0); return;
     }
     if (!c.failed) {
         uint32_t bytes = insp_cursor_be32(&c);
 
         if (!c.failed) {
-            add_bytes(r, is_write, kind == READ_2 ? 2 : 3, bytes);
+            insp_nfs_add_bytes(r, is_write, kind == READ_2 ? 2 : 3, bytes);
         }
     }
 }
@@ -901,7 +586,7 @@ end_transfer(struct insp_reading *r, uint32_t xid,
         }
         t->kind = FREE;
         if (kind == COMPOUND_4) {
-            read_compound_result(r, *results);
+            insp_nfs4_read_reply(r, *results);
         } else if (kind < COMPOUND_4) {
             read_result(r, kind, *results);
         }
@@ -926,7 +611,7 @@ read_reply(struct insp_reading *r, struct insp_cursor c)
     denied = insp_cursor_be32(&c);
     if (!denied) {
         insp_cursor_skip(&c, 4); /* Verifier. */
-        skip_opaque(&c);
+        insp_nfs_skip_opaque(&c);
         accept = insp_cursor_be32(&c);
     }
     if (c.failed) {
@@ -942,14 +627,16 @@ read_reply(struct insp_reading *r, struct insp_cursor c)
     insp_event_text(e, INSP_FIELD_NFS_RPC_STATUS,
                     denied ? "DENIED" : "ACCEPTED");
     if (accept) {
-        put_word(e, INSP_FIELD_NFS_STATUS, WORD(accepts, accept), accept);
+        insp_nfs_put_word(e, INSP_FIELD_NFS_STATUS,
+                          INSP_NFS_WORD(accepts, accept), accept);
     } else if (!denied && kind != OTHER && insp_cursor_left(&c) >= 4) {
         uint32_t value = insp_cursor_be32(&c);
 
         if (kind == GETPORT) {
             insp_event_uint(e, INSP_FIELD_NFS_PORT, value);
         } else {
-            put_word(e, INSP_FIELD_NFS_STATUS, status_text(value), value);
+            insp_nfs_put_word(e, INSP_FIELD_NFS_STATUS, status_text(value),
+                              value);
         }
     }
     insp_event_uint(e, INSP_FIELD_NFS_LATENCY, insp_event_age_us(r, e));

@@ -178,6 +178,7 @@ lib_libinsp_a_SOURCES += \
 	lib/app/smb.c \
 	lib/app/smb.def \
 	lib/app/smb1.c \
+	lib/app/smb2.c \
 	lib/app/smtp.c \
 	lib/app/smtp.def \
 	lib/app/snmp.c \

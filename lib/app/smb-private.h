@@ -2,9 +2,10 @@
 /* SMB, inside
  * ===========
  *
- * What the readers of SMB 1 (smb1.c) and of SMB 2 and 3 (smb.c) share.
+ * What the reader of frames (smb.c) and those of what is in them, SMB 1
+ * (smb1.c) and SMB 2 and 3 (smb2.c), share.
  *
- * Above:    app/smb.c, smb1.c.     Below:  app/event.h, app/little.h.
+ * Above:    app/smb.c, smb1.c, smb2.c.     Below:  app/event.h, app/little.h.
  * Threads:  as a reader.
  * Memory:   struct insp_smb is the reader's state.
  * Time:     the reading's.
@@ -62,6 +63,8 @@ void insp_smb_finish(struct insp_reading *, struct insp_event *);
 
 void insp_smb_set_dialect(struct insp_reading *, struct insp_event *,
                           uint16_t dialect);
+void insp_smb_put_dialect(struct insp_event *, enum insp_app_field,
+                          uint16_t dialect);
 /* UTF-16, or bytes. */
 void insp_smb_put_text(struct insp_event *, enum insp_app_field,
                        const struct insp_cursor *, bool is_unicode);
@@ -79,5 +82,28 @@ bool insp_smb_transferred(struct insp_smb *, uint32_t file, uint64_t bytes[2]);
 
 /* A message of SMB 1, or as much as there is of it. */
 void insp_smb1_read(struct insp_reading *, struct insp_cursor message);
+
+/* The same of SMB 2 and 3. */
+void insp_smb2_read(struct insp_reading *, struct insp_cursor message);
+
+enum {
+    INSP_SMB2_HEAD = 64, /* Bytes. */
+
+    INSP_SMB2_READ = 8, /* Commands that move data. */
+    INSP_SMB2_WRITE = 9,
+};
+
+struct insp_smb2_head {
+    uint32_t status;
+    uint16_t command;
+    uint32_t flags;
+    uint32_t next; /* Offset of the next message, 0: last. */
+    uint32_t message;
+    uint32_t tree;
+    uint64_t session;
+};
+
+/* False: it is not complete. */
+bool insp_smb2_head_read(struct insp_cursor message, struct insp_smb2_head *);
 
 #endif /* app/smb-private.h */

@@ -103,6 +103,7 @@ lib_libinsp_a_SOURCES += \
 	lib/app/dialogs.c \
 	lib/app/dns-message.c \
 	lib/app/dns-message.h \
+	lib/app/dns-sections.c \
 	lib/app/dns.c \
 	lib/app/dns.def \
 	lib/app/dtls.c \

@@ -34,6 +34,9 @@ enum {
     INSP_DNS_NOTIFY = 4,
     INSP_DNS_UPDATE = 5,
 
+    INSP_DNS_UNICAST = 0x8000, /* Class, multicast: answer to me alone, or:
+                                * this replaces all others. */
+
     INSP_DNS_IXFR = 251, /* Types: a zone, or what changed in it. */
     INSP_DNS_AXFR = 252,
 };
@@ -68,6 +71,22 @@ insp_dns_opcode(const struct insp_dns_message *m)
     return m->flags >> 11 & 15;
 }
 
+/* What stands behind the head. */
+static inline struct insp_cursor
+insp_dns_body(const struct insp_dns_message *m)
+{
+    struct insp_cursor c = insp_cursor(m->bytes, m->size);
+
+    insp_cursor_skip(&c, INSP_DNS_HEAD);
+    return c;
+}
+
+/* Reads the name at the cursor, which passes it.  False: it is none. */
+bool insp_dns_read_name(const struct insp_dns_message *, struct insp_cursor *,
+                        struct insp_dns_name *);
+/* Passes a name without following it. */
+void insp_dns_skip_name(struct insp_cursor *);
+
 /* Reads the head and looks at the first question; false: too short. */
 bool insp_dns_message_init(struct insp_dns_message *, const uint8_t *bytes,
                            size_t size);
@@ -82,6 +101,8 @@ enum insp_guess insp_dns_guess_reading(const struct insp_reading *);
 /* Whether the first name that the message speaks of ends in 'end', which is
  * in lower case. */
 bool insp_dns_is_below(const struct insp_dns_message *, const char *end);
+
+/* What the sections say (dns-sections.c). */
 
 /* What is asked, and how. */
 void insp_dns_put_question(struct insp_event *,

@@ -124,6 +124,8 @@ lib_libinsp_a_SOURCES += \
 	lib/app/hello.h \
 	lib/app/hpack.c \
 	lib/app/hpack.h \
+	lib/app/http-field.c \
+	lib/app/http-private.h \
 	lib/app/http-text.c \
 	lib/app/http.c \
 	lib/app/http.def \

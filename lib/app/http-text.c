@@ -16,8 +16,8 @@
 /* Start lines. */
 
 /* Characters of a token (RFC 9110, section 5.6.2). */
-bool
-insp_http_is_of_token(uint8_t c)
+static bool
+is_of_token(uint8_t c)
 {
     return (insp_text_lower(c) >= 'a' && insp_text_lower(c) <= 'z') ||
            insp_text_is_digit(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
@@ -40,8 +40,8 @@ is_version(const uint8_t *at, size_t size)
 }
 
 /* Methods that other protocols do not have as well. */
-bool
-insp_http_is_known_method(const uint8_t *at, size_t size)
+static bool
+is_known_method(const uint8_t *at, size_t size)
 {
     static const char *const methods[] = {
         "get",     "post",    "head",     "put",       "delete",
@@ -65,8 +65,7 @@ insp_http_method_size(const uint8_t *at, size_t size, bool *may_be)
 {
     size_t i = 0;
 
-    while (i < size && i <= INSP_HTTP_METHOD_MAX &&
-           insp_http_is_of_token(at[i])) {
+    while (i < size && i <= INSP_HTTP_METHOD_MAX && is_of_token(at[i])) {
         i++;
     }
     *may_be = i == size && i <= INSP_HTTP_METHOD_MAX;
@@ -147,7 +146,7 @@ insp_http_guess_request(const uint8_t *at, size_t size)
     if (!method) {
         return may_be ? INSP_GUESS_MAYBE : INSP_GUESS_NO;
     }
-    if (size >= EARLY_SIZE && insp_http_is_known_method(at, method) &&
+    if (size >= EARLY_SIZE && is_known_method(at, method) &&
         (at[method + 1] == '/' ||
          insp_text_begins(at + method + 1, size - method - 1, "http"))) {
         return INSP_GUESS_YES;
@@ -172,6 +171,42 @@ insp_http_guess_response(const uint8_t *at, size_t size)
     return size < sizeof form - 1               ? INSP_GUESS_MAYBE
            : insp_http_is_status_line(at, size) ? INSP_GUESS_YES
                                                 : INSP_GUESS_NO;
+}
+
+/* Where a response begins: behind what may be the end of a body. */
+size_t
+insp_http_seek_response(const uint8_t *at, size_t size)
+{
+    const uint8_t *end = at + size, *h = at;
+
+    while (h < end && (h = memchr(h, 'H', (size_t) (end - h))) != NULL) {
+        if (insp_http_guess_response(h, (size_t) (end - h)) ==
+            INSP_GUESS_YES) {
+            return (size_t) (h - at);
+        }
+        h++;
+    }
+    return size;
+}
+
+/* Where a request begins, at a line's beginning. */
+size_t
+insp_http_seek_request(const uint8_t *at, size_t size)
+{
+    const uint8_t *end = at + size, *line = at;
+    bool may_be;
+
+    do {
+        size_t left = (size_t) (end - line);
+        size_t method = insp_http_method_size(line, left, &may_be);
+
+        if (method && (line == at || is_known_method(line, method)) &&
+            insp_http_guess_request(line, left) == INSP_GUESS_YES) {
+            return (size_t) (line - at);
+        }
+        line = left ? memchr(line, '\n', left) : NULL;
+    } while (line && ++line < end);
+    return size;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -226,8 +261,8 @@ insp_http_set_text(struct insp_event *e, enum insp_app_field field,
 }
 
 /* "HOST[:PORT]" behind "USER@" (RFC 3986, section 3.2). */
-void
-insp_http_set_host(struct insp_event *e, const uint8_t *at, size_t size)
+static void
+set_host(struct insp_event *e, const uint8_t *at, size_t size)
 {
     size_t i, host = size;
     uint64_t port = 0;
@@ -259,6 +294,37 @@ insp_http_set_host(struct insp_event *e, const uint8_t *at, size_t size)
     }
 }
 
+/* The authority of a target that has one (RFC 9112, section 3.2). */
+void
+insp_http_set_target_host(struct insp_event *e,
+                          const struct insp_http_request *request)
+{
+    const uint8_t *at = request->target.at;
+    size_t size = request->target.size, n = 0;
+
+    if (insp_text_is(request->method.at, request->method.size, "connect")) {
+        while (n < size && !insp_text_is_blank(at[n])) {
+            n++;
+        }
+        if (n && at[0] != '/') { /* Else its header says more. */
+            set_host(e, at, n);
+        }
+        return;
+    }
+    while (n < size && n < 16 && is_of_token(at[n])) {
+        n++;
+    }
+    if (n && size - n > 3 && !memcmp(at + n, "://", 3)) {
+        at += n + 3;
+        size -= n + 3;
+        n = 0;
+        while (n < size && at[n] != '/' && at[n] != '?' && at[n] != '#') {
+            n++;
+        }
+        set_host(e, at, n);
+    }
+}
+
 /* "TYPE/SUBTYPE" without parameters. */
 static void
 set_type(struct insp_event *e, const uint8_t *at, size_t size)
@@ -283,7 +349,7 @@ insp_http_set(struct insp_event *e, enum insp_http_header header,
     switch (header) {
     case INSP_HTTP_HOST:
         if (!status) {
-            insp_http_set_host(e, value, size);
+            set_host(e, value, size);
         }
         return;
     case INSP_HTTP_CONTENT_TYPE:

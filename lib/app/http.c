@@ -9,9 +9,10 @@
  *                 +--> 1xx: START    101, CONNECT: another protocol
  *
  * A header line is looked at as soon as it is complete and then forgotten, so
- * a header may be as long as it likes; a single line is cut behind
- * INSP_HTTP_LINE_MAX, and the rest of it passed over.  Bodies are not shown at
- * all, but for the last byte, which says that the message is over.
+ * a header may be as long as it likes (http-field.c reads what a field says);
+ * a single line is cut behind INSP_HTTP_LINE_MAX, and the rest of it passed
+ * over.  Bodies are not shown at all, but for the last byte, which says that
+ * the message is over.
  *
  * Requests are numbered; responses answer them in order (section 9.3.2).  A
  * record, with that number as its tag, begins with the request and ends with
@@ -32,7 +33,7 @@
  * as clients that do not pipeline would have it.
  */
 
-#include "app/http.h"
+#include "app/http-private.h"
 
 #include <stddef.h>
 
@@ -43,7 +44,6 @@
 #define CHUNK_LINE_MAX 512
 #define METHODS_KEPT   64
 #define LOST_MAX       32 /* Shows without a message, then no more. */
-#define TO_THE_END     (UINT64_MAX / 4)
 #define OTHER_SIZE     16 /* Of what is said instead of an answer. */
 
 #define NO_TAG UINT32_MAX /* Response without a request. */
@@ -62,30 +62,8 @@ enum step {
     STEP_LOST,
 };
 
-enum {
-    HAS_LENGTH = 1 << 0,
-    BAD_LENGTH = 1 << 1,
-    CHUNKED = 1 << 2, /* The final coding. */
-    CODED = 1 << 3,   /* Any. */
-    AMBIGUOUS = 1 << 4,
-    OLD = 1 << 5,    /* HTTP/1.0 or older. */
-    OPAQUE = 1 << 6, /* Changes to what is not read. */
-};
-
-struct side {
-    uint64_t length; /* Of the body, as it says. */
-    uint64_t body;   /* Bytes of it, so far. */
-    uint32_t tag;    /* Of the record. */
-    uint16_t status; /* 0: request. */
-    uint8_t step;
-    uint8_t flags;
-    uint8_t n_lost;
-    bool has_begun; /* A byte of the response was seen, ... */
-    bool is_timed;  /* ... and it was one. */
-};
-
 struct state {
-    struct side side[2];
+    struct insp_http_side side[2];
     uint32_t n_requests;
     uint32_t n_answered;
     uint64_t heads; /* Bit: a request's number % METHODS_KEPT. */
@@ -127,43 +105,6 @@ detect(const struct insp_reading *r)
     return guess;
 }
 
-/* Where a response begins: behind what may be the end of a body. */
-static size_t
-seek_response(const uint8_t *at, size_t size)
-{
-    const uint8_t *end = at + size, *h = at;
-
-    while (h < end && (h = memchr(h, 'H', (size_t) (end - h))) != NULL) {
-        if (insp_http_guess_response(h, (size_t) (end - h)) ==
-            INSP_GUESS_YES) {
-            return (size_t) (h - at);
-        }
-        h++;
-    }
-    return size;
-}
-
-/* Where a request begins, at a line's beginning. */
-static size_t
-seek_request(const uint8_t *at, size_t size)
-{
-    const uint8_t *end = at + size, *line = at;
-    bool may_be;
-
-    do {
-        size_t left = (size_t) (end - line);
-        size_t method = insp_http_method_size(line, left, &may_be);
-
-        if (method &&
-            (line == at || insp_http_is_known_method(line, method)) &&
-            insp_http_guess_request(line, left) == INSP_GUESS_YES) {
-            return (size_t) (line - at);
-        }
-        line = left ? memchr(line, '\n', left) : NULL;
-    } while (line && ++line < end);
-    return size;
-}
-
 static size_t
 seek(const struct insp_reading *r)
 {
@@ -175,8 +116,8 @@ seek(const struct insp_reading *r)
     if (!s->client) {
         return detect(r) == INSP_GUESS_YES ? 0 : r->size;
     }
-    return is_client(r, s) ? seek_request(r->bytes, r->size)
-                           : seek_response(r->bytes, r->size);
+    return is_client(r, s) ? insp_http_seek_request(r->bytes, r->size)
+                           : insp_http_seek_response(r->bytes, r->size);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -256,27 +197,14 @@ set_bit(uint64_t *bits, uint32_t tag, bool on)
 
 /* Whether the request that a response answers was seen and has that bit. */
 static bool
-was(const struct state *s, const struct side *side, uint64_t bits)
+was(const struct state *s, const struct insp_http_side *side, uint64_t bits)
 {
     return side->tag != NO_TAG && s->n_requests - side->tag <= METHODS_KEPT &&
            bits & bit_of(side->tag);
 }
 
-static struct insp_event *
-event_of(const struct insp_reading *r, const struct side *side)
-{
-    return insp_event_find(r, INSP_APP_HTTP, side->tag);
-}
-
 static void
-set_ambiguous(const struct insp_reading *r, struct side *side)
-{
-    side->flags |= AMBIGUOUS;
-    insp_event_uint(event_of(r, side), INSP_FIELD_HTTP_AMBIGUOUS, 1);
-}
-
-static void
-begin_next(struct side *side)
+begin_next(struct insp_http_side *side)
 {
     uint8_t n_lost = side->n_lost;
 
@@ -286,9 +214,10 @@ begin_next(struct side *side)
 
 /* A response is over, or nothing more of it can be read. */
 static void
-end_response(struct insp_reading *r, struct state *s, struct side *side)
+end_response(struct insp_reading *r, struct state *s,
+             struct insp_http_side *side)
 {
-    insp_event_end(r, event_of(r, side));
+    insp_event_end(r, insp_http_event_of(r, side));
     if (side->tag != NO_TAG) {
         s->n_answered = side->tag + 1;
     }
@@ -297,9 +226,10 @@ end_response(struct insp_reading *r, struct state *s, struct side *side)
 
 /* The body's last byte was seen. */
 static void
-end_message(struct insp_reading *r, struct state *s, struct side *side)
+end_message(struct insp_reading *r, struct state *s,
+            struct insp_http_side *side)
 {
-    struct insp_event *e = event_of(r, side);
+    struct insp_event *e = insp_http_event_of(r, side);
 
     if (!is_client(r, s)) {
         insp_event_uint(e, INSP_FIELD_HTTP_LENGTH, side->body);
@@ -314,7 +244,7 @@ end_message(struct insp_reading *r, struct state *s, struct side *side)
 
 /* What follows is not understood. */
 static void
-lose(struct insp_reading *r, struct state *s, struct side *side)
+lose(struct insp_reading *r, struct state *s, struct insp_http_side *side)
 {
     if (!is_client(r, s) && side->status) {
         end_response(r, s, side);
@@ -354,60 +284,31 @@ pass(struct insp_reading *r, struct insp_cursor *c, uint64_t n)
 }
 
 static void
-begin_body_to_end(struct insp_reading *r, struct side *side,
+begin_body_to_end(struct insp_reading *r, struct insp_http_side *side,
                   struct insp_cursor *c)
 {
     side->step = STEP_TO_END;
     side->length = insp_cursor_left(c);
-    pass(r, c, side->length + TO_THE_END);
+    pass(r, c, side->length + INSP_HTTP_TO_THE_END);
 }
 
 /* ------------------------------------------------------------------------ */
 /* Start of a message. */
 
-/* The authority of a target that has one (section 3.2). */
 static void
-set_target_host(struct insp_event *e, const struct insp_http_request *request)
-{
-    const uint8_t *at = request->target.at;
-    size_t size = request->target.size, n = 0;
-
-    if (insp_text_is(request->method.at, request->method.size, "connect")) {
-        while (n < size && !insp_text_is_blank(at[n])) {
-            n++;
-        }
-        if (n && at[0] != '/') { /* Else its header says more. */
-            insp_http_set_host(e, at, n);
-        }
-        return;
-    }
-    while (n < size && n < 16 && insp_http_is_of_token(at[n])) {
-        n++;
-    }
-    if (n && size - n > 3 && !memcmp(at + n, "://", 3)) {
-        at += n + 3;
-        size -= n + 3;
-        n = 0;
-        while (n < size && at[n] != '/' && at[n] != '?' && at[n] != '#') {
-            n++;
-        }
-        insp_http_set_host(e, at, n);
-    }
-}
-
-static void
-set_version(struct insp_event *e, struct side *side, const uint8_t *at,
-            size_t size)
+set_version(struct insp_event *e, struct insp_http_side *side,
+            const uint8_t *at, size_t size)
 {
     insp_http_set_text(e, INSP_FIELD_HTTP_PROTOCOL, at, size,
                        INSP_HTTP_VERSION_MAX);
     if (size < 8 || at[5] == '0' || (at[5] == '1' && at[7] == '0')) {
-        side->flags |= OLD;
+        side->flags |= INSP_HTTP_OLD;
     }
 }
 
 static void
-begin_request(struct insp_reading *r, struct state *s, struct side *side,
+begin_request(struct insp_reading *r, struct state *s,
+              struct insp_http_side *side,
               const struct insp_http_request *request)
 {
     const uint8_t *method = request->method.at;
@@ -428,15 +329,15 @@ begin_request(struct insp_reading *r, struct state *s, struct side *side,
     insp_http_set_text(e, INSP_FIELD_HTTP_URL, request->target.at,
                        request->target.size, INSP_HTTP_URL_MAX);
     if (e) {
-        set_target_host(e, request);
+        insp_http_set_target_host(e, request);
     }
 }
 
 static void
-begin_response(struct insp_reading *r, struct side *side,
+begin_response(struct insp_reading *r, struct insp_http_side *side,
                const struct insp_text *line)
 {
-    struct insp_event *e = event_of(r, side);
+    struct insp_event *e = insp_http_event_of(r, side);
     struct insp_text reason = insp_text_trim(line->at + 12, line->size - 12);
 
     side->status =
@@ -457,8 +358,9 @@ begin_response(struct insp_reading *r, struct side *side,
 
 /* A request's line, or as much of it as is looked at. */
 static void
-read_request_line(struct insp_reading *r, struct state *s, struct side *side,
-                  const struct insp_text *line, enum taken taken)
+read_request_line(struct insp_reading *r, struct state *s,
+                  struct insp_http_side *side, const struct insp_text *line,
+                  enum taken taken)
 {
     struct insp_http_request request = { { NULL, 0 },
                                          { NULL, 0 },
@@ -484,7 +386,7 @@ read_request_line(struct insp_reading *r, struct state *s, struct side *side,
         return;
     }
     begin_request(r, s, side, &request);
-    set_version(event_of(r, side), side, request.version.at,
+    set_version(insp_http_event_of(r, side), side, request.version.at,
                 request.version.size);
     if (request.version.size) {
         side->step = STEP_HEADER;
@@ -528,8 +430,8 @@ answers_otherwise(const struct insp_reading *r, const struct state *s,
 /* The first bytes of what should be a response have come; whether it goes on
  * with a status line. */
 static bool
-note_response(struct insp_reading *r, struct state *s, struct side *side,
-              struct insp_cursor *c)
+note_response(struct insp_reading *r, struct state *s,
+              struct insp_http_side *side, struct insp_cursor *c)
 {
     enum insp_guess guess =
         insp_http_guess_response(c->at, insp_cursor_left(c));
@@ -552,7 +454,7 @@ note_response(struct insp_reading *r, struct state *s, struct side *side,
         return false;
     }
     if (!side->is_timed && side->tag != NO_TAG) {
-        struct insp_event *e = event_of(r, side);
+        struct insp_event *e = insp_http_event_of(r, side);
 
         insp_event_uint(e, INSP_FIELD_HTTP_LATENCY, insp_event_age_us(r, e));
     }
@@ -565,8 +467,8 @@ note_response(struct insp_reading *r, struct state *s, struct side *side,
 }
 
 static bool
-read_start(struct insp_reading *r, struct state *s, struct side *side,
-           struct insp_cursor *c)
+read_start(struct insp_reading *r, struct state *s,
+           struct insp_http_side *side, struct insp_cursor *c)
 {
     struct insp_text line;
     enum taken taken;
@@ -600,7 +502,7 @@ read_start(struct insp_reading *r, struct state *s, struct side *side,
 
 /* The end of a start line that was cut has a request's version. */
 static bool
-read_start_rest(struct insp_reading *r, struct side *side,
+read_start_rest(struct insp_reading *r, struct insp_http_side *side,
                 struct insp_cursor *c)
 {
     struct insp_text end;
@@ -613,7 +515,8 @@ read_start_rest(struct insp_reading *r, struct side *side,
         struct insp_text line = insp_text_trim(end.at, end.size);
         size_t size = insp_http_version_size(line.at, line.size);
 
-        set_version(event_of(r, side), side, line.at + line.size - size, size);
+        set_version(insp_http_event_of(r, side), side,
+                    line.at + line.size - size, size);
     }
     return true;
 }
@@ -622,153 +525,15 @@ read_start_rest(struct insp_reading *r, struct side *side,
 /* Header. */
 
 static void
-read_length(const struct insp_reading *r, struct side *side,
-            const struct insp_text *value)
+begin_body(struct insp_reading *r, struct state *s,
+           struct insp_http_side *side, struct insp_cursor *c)
 {
-    struct insp_cursor c = insp_cursor(value->at, value->size);
-    uint64_t length = 0;
-    bool is_bad = !value->size;
-
-    while (insp_cursor_left(&c) && insp_text_is_digit(c.at[0])) {
-        length = length * 10 + (insp_cursor_u8(&c) - '0');
-        if (length >= TO_THE_END) {
-            is_bad = true;
-            break;
-        }
-    }
-    is_bad |= insp_cursor_left(&c) > 0;
-    if (is_bad || (side->flags & HAS_LENGTH && length != side->length)) {
-        set_ambiguous(r, side);
-    }
-    if (is_bad) {
-        side->flags |= BAD_LENGTH;
-    } else if (!(side->flags & HAS_LENGTH)) {
-        side->flags |= HAS_LENGTH;
-        side->length = length;
-    }
-}
-
-/* Codings in the order in which they were applied (section 6.1). */
-static void
-read_codings(const struct insp_reading *r, struct side *side,
-             const struct insp_text *value)
-{
-    const uint8_t *at = value->at, *end = at + value->size;
-
-    while (at < end) {
-        const uint8_t *comma = memchr(at, ',', (size_t) (end - at));
-        struct insp_text coding =
-            insp_text_trim(at, (size_t) ((comma ? comma : end) - at));
-
-        at = comma ? comma + 1 : end;
-        if (!coding.size) {
-            continue;
-        }
-        if (side->flags & CHUNKED) { /* It must be the last one. */
-            set_ambiguous(r, side);
-        }
-        side->flags = (uint8_t) (side->flags & ~CHUNKED);
-        side->flags |= CODED;
-        if (insp_text_is(coding.at, coding.size, "chunked")) {
-            side->flags |= CHUNKED;
-        }
-    }
-}
-
-static void
-read_upgrade(struct insp_event *e, struct side *side,
-             const struct insp_text *value)
-{
-    if (side->status == 101) {
-        insp_http_set_text(e, INSP_FIELD_HTTP_UPGRADE, value->at, value->size,
-                           INSP_HTTP_VALUE_MAX);
-        if (insp_text_begins(value->at, value->size, "websocket")) {
-            side->flags |= OPAQUE;
-        }
-    }
-}
-
-/* A folded value, with a blank for each fold, in 'to'. */
-static struct insp_text
-unfold(const struct insp_text *value, uint8_t *to, size_t max)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < value->size && n < max; i++) {
-        uint8_t byte = value->at[i];
-
-        if (byte == '\r' || byte == '\n') {
-            byte = ' ';
-        }
-        if (byte != ' ' || !n || to[n - 1] != ' ') {
-            to[n++] = byte;
-        }
-    }
-    return (struct insp_text){ to, n };
-}
-
-static void
-read_field(const struct insp_reading *r, struct side *side,
-           const struct insp_text *line)
-{
-    const uint8_t *colon = memchr(line->at, ':', line->size);
-    size_t name = colon ? (size_t) (colon - line->at) : 0;
-    struct insp_event *e = event_of(r, side);
-    uint8_t unfolded[INSP_HTTP_URL_MAX];
-    enum insp_http_header header;
-    struct insp_text value;
-    bool is_odd = false;
-
-    while (name && insp_text_is_blank(line->at[name - 1])) {
-        name--;
-        is_odd = true;
-    }
-    if (!name) {
-        return;
-    }
-    header = insp_http_header_of(line->at, name);
-    if (header == INSP_HTTP_OTHER) {
-        return;
-    }
-    value = insp_text_trim(colon + 1,
-                           line->size - (size_t) (colon + 1 - line->at));
-    if (memchr(colon, '\n', (size_t) (value.at + value.size - colon))) {
-        value = unfold(&value, unfolded, sizeof unfolded);
-        is_odd = true;
-    }
-    switch (header) {
-    case INSP_HTTP_CONTENT_LENGTH: read_length(r, side, &value); break;
-    case INSP_HTTP_TRANSFER_ENCODING: read_codings(r, side, &value); break;
-    case INSP_HTTP_UPGRADE: read_upgrade(e, side, &value); return;
-    case INSP_HTTP_OTHER:
-    case INSP_HTTP_HOST:
-    case INSP_HTTP_USER_AGENT:
-    case INSP_HTTP_XFF:
-    case INSP_HTTP_CONTENT_TYPE:
-    case INSP_HTTP_REFERER:
-    case INSP_HTTP_LOCATION:
-    case INSP_HTTP_SERVER:
-    case INSP_HTTP_METHOD:
-    case INSP_HTTP_PATH:
-    case INSP_HTTP_STATUS:
-        insp_http_set(e, header, side->status, value.at, value.size);
-        return;
-    }
-    if (is_odd) {
-        set_ambiguous(r, side);
-    }
-}
-
-static void
-begin_body(struct insp_reading *r, struct state *s, struct side *side,
-           struct insp_cursor *c)
-{
-    if (side->flags & CHUNKED) {
+    if (side->flags & INSP_HTTP_CHUNKED) {
         side->step = STEP_CHUNK;
-    } else if (side->status &&
-               (side->flags & CODED || !(side->flags & HAS_LENGTH))) {
+    } else if (side->status && (side->flags & INSP_HTTP_CODED ||
+                                !(side->flags & INSP_HTTP_HAS_LENGTH))) {
         begin_body_to_end(r, side, c);
-    } else if (side->flags & HAS_LENGTH && side->length) {
+    } else if (side->flags & INSP_HTTP_HAS_LENGTH && side->length) {
         side->step = STEP_BODY;
         pass(r, c, side->length - 1);
     } else {
@@ -778,18 +543,19 @@ begin_body(struct insp_reading *r, struct state *s, struct side *side,
 
 /* Section 6.3. */
 static bool
-end_header(struct insp_reading *r, struct state *s, struct side *side,
-           struct insp_cursor *c)
+end_header(struct insp_reading *r, struct state *s,
+           struct insp_http_side *side, struct insp_cursor *c)
 {
     unsigned int status = side->status;
 
-    if (side->flags & CODED &&
-        (side->flags & (HAS_LENGTH | BAD_LENGTH | OLD) ||
-         (!status && !(side->flags & CHUNKED)))) {
-        set_ambiguous(r, side);
+    if (side->flags & INSP_HTTP_CODED &&
+        (side->flags &
+             (INSP_HTTP_HAS_LENGTH | INSP_HTTP_BAD_LENGTH | INSP_HTTP_OLD) ||
+         (!status && !(side->flags & INSP_HTTP_CHUNKED)))) {
+        insp_http_set_ambiguous(r, side);
     }
     if (status == 101) {
-        change_protocol(r, !(side->flags & OPAQUE));
+        change_protocol(r, !(side->flags & INSP_HTTP_OPAQUE));
         return false;
     } else if (status / 100 == 1) {
         begin_next(side);
@@ -806,8 +572,8 @@ end_header(struct insp_reading *r, struct state *s, struct side *side,
 }
 
 static bool
-read_header(struct insp_reading *r, struct state *s, struct side *side,
-            struct insp_cursor *c)
+read_header(struct insp_reading *r, struct state *s,
+            struct insp_http_side *side, struct insp_cursor *c)
 {
     struct insp_text line;
     enum taken taken = take_line(r, c, true, &line);
@@ -827,13 +593,13 @@ read_header(struct insp_reading *r, struct state *s, struct side *side,
         return end_header(r, s, side, c);
     }
     if (!is_trailer) {
-        read_field(r, side, &line);
+        insp_http_read_field(r, side, &line);
     }
     return true;
 }
 
 static bool
-read_header_rest(struct side *side, struct insp_cursor *c)
+read_header_rest(struct insp_http_side *side, struct insp_cursor *c)
 {
     struct insp_text end;
 
@@ -848,8 +614,8 @@ read_header_rest(struct side *side, struct insp_cursor *c)
 /* Body. */
 
 static bool
-read_last_byte(struct insp_reading *r, struct state *s, struct side *side,
-               struct insp_cursor *c)
+read_last_byte(struct insp_reading *r, struct state *s,
+               struct insp_http_side *side, struct insp_cursor *c)
 {
     if (!insp_cursor_skip(c, 1)) {
         return false;
@@ -877,7 +643,7 @@ parse_chunk_size(const struct insp_text *line, uint64_t *size)
 
     *size = 0;
     while (n < text.size && hex_digit(text.at[n]) >= 0) {
-        if (*size >= TO_THE_END >> 4) {
+        if (*size >= INSP_HTTP_TO_THE_END >> 4) {
             return false;
         }
         *size = *size << 4 | (unsigned int) hex_digit(text.at[n]);
@@ -888,8 +654,8 @@ parse_chunk_size(const struct insp_text *line, uint64_t *size)
 }
 
 static bool
-read_chunk(struct insp_reading *r, struct state *s, struct side *side,
-           struct insp_cursor *c)
+read_chunk(struct insp_reading *r, struct state *s,
+           struct insp_http_side *side, struct insp_cursor *c)
 {
     const uint8_t *end =
         memchr(c->at, '\n', INSP_MIN(insp_cursor_left(c), CHUNK_LINE_MAX));
@@ -902,8 +668,8 @@ read_chunk(struct insp_reading *r, struct state *s, struct side *side,
     line.size = end ? (size_t) (end - c->at) + 1 : CHUNK_LINE_MAX;
     line.at = insp_cursor_take(c, line.size);
     if (!end || !parse_chunk_size(&line, &size) ||
-        side->body > TO_THE_END - size) {
-        set_ambiguous(r, side);
+        side->body > INSP_HTTP_TO_THE_END - size) {
+        insp_http_set_ambiguous(r, side);
         lose(r, s, side);
         return true;
     }
@@ -918,8 +684,8 @@ read_chunk(struct insp_reading *r, struct state *s, struct side *side,
 }
 
 static bool
-read_chunk_end(struct insp_reading *r, struct state *s, struct side *side,
-               struct insp_cursor *c)
+read_chunk_end(struct insp_reading *r, struct state *s,
+               struct insp_http_side *side, struct insp_cursor *c)
 {
     size_t left = insp_cursor_left(c);
 
@@ -930,7 +696,7 @@ read_chunk_end(struct insp_reading *r, struct state *s, struct side *side,
         insp_cursor_skip(c, 1);
     }
     if (insp_cursor_u8(c) != '\n') {
-        set_ambiguous(r, side);
+        insp_http_set_ambiguous(r, side);
         lose(r, s, side);
         return true;
     }
@@ -942,7 +708,7 @@ read_chunk_end(struct insp_reading *r, struct state *s, struct side *side,
 /* Reading. */
 
 static bool
-read_step(struct insp_reading *r, struct state *s, struct side *side,
+read_step(struct insp_reading *r, struct state *s, struct insp_http_side *side,
           struct insp_cursor *c)
 {
     if (!insp_cursor_left(c)) {
@@ -966,7 +732,7 @@ read_step(struct insp_reading *r, struct state *s, struct side *side,
 
 /* Bytes are missing; a message begins behind them. */
 static void
-mend(struct insp_reading *r, struct state *s, struct side *side)
+mend(struct insp_reading *r, struct state *s, struct insp_http_side *side)
 {
     if (is_client(r, s)) {
         begin_next(side);
@@ -991,12 +757,14 @@ mend(struct insp_reading *r, struct state *s, struct side *side)
 
 /* Nothing follows: a body that ends here, or was broken off. */
 static void
-end_side(struct insp_reading *r, struct state *s, struct side *side)
+end_side(struct insp_reading *r, struct state *s, struct insp_http_side *side)
 {
     uint64_t missing = r->pass ? r->pass : r->unpassed;
 
     switch ((enum step) side->step) {
-    case STEP_TO_END: side->body = side->length + TO_THE_END - missing; break;
+    case STEP_TO_END:
+        side->body = side->length + INSP_HTTP_TO_THE_END - missing;
+        break;
     case STEP_BODY: side->body = side->length - 1 - missing; break;
     case STEP_CHUNK_END: side->body -= missing; break;
     case STEP_CHUNK:
@@ -1020,7 +788,7 @@ static size_t
 read_bytes(struct insp_reading *r)
 {
     struct state *s = r->state;
-    struct side *side = &s->side[r->side];
+    struct insp_http_side *side = &s->side[r->side];
     struct insp_cursor c = insp_cursor(r->bytes, r->size);
 
     if (r->after_gap) {

@@ -6,7 +6,8 @@
  * lines (RFC 9112), and headers with the fields of a record that they go into
  * (RFC 9110), which version 2 has as well.
  *
- * Above:    app/http.c, http2.c, hpack.c.     Below:  app/event.h.
+ * Above:    app/http.c, http-field.c, http2.c, hpack.c.
+ * Below:    app/event.h.
  * Threads:  any.
  * Memory:   the event's.
  * Time:     the size of what is looked at.
@@ -102,15 +103,15 @@ bool insp_http_parse_request(const uint8_t *line, size_t size,
 size_t insp_http_method_size(const uint8_t *line, size_t size, bool *may_be);
 /* Size of the version at the end of a line that is trimmed; 0: it has none. */
 size_t insp_http_version_size(const uint8_t *line, size_t size);
-bool insp_http_is_known_method(const uint8_t *method, size_t size);
-/* A character of a token (RFC 9110, section 5.6.2). */
-bool insp_http_is_of_token(uint8_t c);
 /* "HTTP/1.1 200"; what is behind it is not looked at. */
 bool insp_http_is_status_line(const uint8_t *line, size_t size);
 
 /* Whether a request, a response begins with these bytes. */
 enum insp_guess insp_http_guess_request(const uint8_t *, size_t size);
 enum insp_guess insp_http_guess_response(const uint8_t *, size_t size);
+/* Where among these one may begin; 'size': nowhere. */
+size_t insp_http_seek_request(const uint8_t *, size_t size);
+size_t insp_http_seek_response(const uint8_t *, size_t size);
 
 /* ------------------------------------------------------------------------ */
 /* Headers. */
@@ -150,7 +151,8 @@ void insp_http_set(struct insp_event *, enum insp_http_header,
 void insp_http_set_text(struct insp_event *, enum insp_app_field,
                         const void *text, size_t size, size_t max);
 
-/* "[USER@]HOST[:PORT]" (RFC 3986, section 3.2). */
-void insp_http_set_host(struct insp_event *, const uint8_t *, size_t size);
+/* The authority of a target that has one (RFC 9112, section 3.2). */
+void insp_http_set_target_host(struct insp_event *,
+                               const struct insp_http_request *);
 
 #endif /* app/http.h */

@@ -45,6 +45,10 @@
 #define INSP_FRAME_MESSAGE_SIZE (INSP_FRAME_HEADER_SIZE + 24)
 #define INSP_FRAME_RECORDS_MAX  (INSP_FRAME_MAX - INSP_FRAME_MESSAGE_SIZE)
 
+/* Of numbers, below the highest that was sent, that a sensor has yet to send:
+ * the collector keeps book of each gap. */
+#define INSP_FRAME_GAPS_MAX 8192
+
 enum insp_frame_type {
     INSP_FRAME_HELLO = 1,
     INSP_FRAME_WELCOME,

@@ -94,6 +94,12 @@ struct insp_uplink {
     uint8_t *out;    /* INSP_UPLINK_OUT_SIZE. */
     size_t out_size; /* Being sent; 0: nothing. */
     uint64_t floor;  /* Of the numbers that may still come. */
+    struct {
+        uint32_t n;
+        uint64_t end;      /* Behind the last one. */
+    } jumps[2];            /* The older half, the newer. */
+    uint64_t behind_last;  /* The number that would continue the last run. */
+    bool has_been_orderly; /* At the last fill. */
     uint32_t gone[INSP_UPLINK_N_GONE]; /* To be told, for IPFIX. */
     size_t n_gone;
 

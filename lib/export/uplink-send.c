@@ -26,6 +26,14 @@
  *
  * All queues are in the order of their numbers, at any time, which is how the
  * floor is known: the lowest number that may still come.
+ *
+ * What goes past lower numbers leaves a hole in what the collector has, and
+ * that keeps book of every hole.  So these jumps are counted, in two halves:
+ * of the older half the holes are closed when the floor has come to its end.
+ * While both are full, records go in the order of their numbers, the disk's
+ * first ("orderly"): alerts wait then, and there are never more holes than
+ * INSP_FRAME_GAPS_MAX.  What was urgent when it came to the disk stands there
+ * behind what it would have gone past; so there is a bound on that, too.
  */
 
 #include <stdlib.h>
@@ -36,7 +44,8 @@
 #define LINGER         (20 * INSP_UPLINK_MS) /* Wait for company. */
 #define LINGER_RECORDS 128                   /* So many are company enough. */
 #define RUN_MAX        512
-#define HURRY_RECORDS  2048 /* Alerts go past so many. */
+#define HURRY_RECORDS  2048 /* Alerts go past so many, */
+#define HURRY_MOST     4096 /* but no more of them than this. */
 #define FILLS_PER_TURN 16
 
 _Static_assert(INSP_UPLINK_OUT_SIZE >=
@@ -165,9 +174,11 @@ produce(struct insp_uplink *u, struct insp_queued *item)
 {
     struct insp_queue *q;
 
-    item->is_urgent = item->record.type == INSP_RECORD_LOSS ||
-                      (item->record.type == INSP_RECORD_CONNECTION &&
-                       item->record.conn.alert && u->queue.n >= HURRY_RECORDS);
+    item->is_urgent =
+        item->record.type == INSP_RECORD_LOSS ||
+        (item->record.type == INSP_RECORD_CONNECTION &&
+         item->record.conn.alert && u->queue.n >= HURRY_RECORDS &&
+         u->urgent.n < HURRY_MOST);
     q = item->is_urgent ? &u->urgent : &u->queue;
     item->number = u->next_number++;
     u->produced++;
@@ -317,6 +328,47 @@ begin_wrap(const struct insp_uplink *u, struct insp_put *put, struct wrap *w)
     return true;
 }
 
+/* Jumps. */
+
+#define HALF_OF_JUMPS (INSP_FRAME_GAPS_MAX / 2)
+
+static bool
+is_orderly(const struct insp_uplink *u)
+{
+    return u->is_framed && u->jumps[1].n >= HALF_OF_JUMPS &&
+           u->floor < u->jumps[0].end;
+}
+
+/* Whether a lower number than that of 'run' is still to be sent. */
+static bool
+is_jump(const struct insp_uplink *u, const struct insp_frame_run *run)
+{
+    const struct insp_queued *item = insp_queue_peek(&u->queue);
+
+    return run->incarnation == u->incarnation &&
+           run->first != u->behind_last &&
+           ((item && item->number < run->first) ||
+            (u->lowest_spooled && u->lowest_spooled < run->first &&
+             insp_uplink_has_spooled(u)));
+}
+
+static void
+note_jump(struct insp_uplink *u, const struct insp_frame_run *run)
+{
+    if (!run->count) {
+        return;
+    }
+    if (is_jump(u, run)) {
+        if (u->jumps[1].n >= HALF_OF_JUMPS && u->floor >= u->jumps[0].end) {
+            u->jumps[0] = u->jumps[1];
+            u->jumps[1].n = 0;
+        }
+        u->jumps[1].n++;
+        u->jumps[1].end = run->first + run->count;
+    }
+    u->behind_last = run->first + run->count;
+}
+
 /* Returns how many records are in it. */
 static uint64_t
 end_wrap(struct insp_uplink *u, struct wrap *w, bool is_spooled)
@@ -407,6 +459,7 @@ put_run(struct insp_uplink *u, struct insp_put *put, uint64_t wall,
         insp_unacknowledged_add(&u->kept, item);
         insp_queue_pop(q);
     }
+    note_jump(u, &w.run);
     return end_wrap(u, &w, false) > 0;
 }
 
@@ -494,13 +547,26 @@ put_lost(struct insp_uplink *u, struct insp_put *put)
     }
 }
 
+/* The queue whose turn it is. */
+static struct insp_queue *
+next_queue(struct insp_uplink *u)
+{
+    const struct insp_queued *first = insp_queue_peek(&u->queue);
+    const struct insp_queued *urgent = insp_queue_peek(&u->urgent);
+
+    return urgent &&
+                   (!first || !is_orderly(u) || urgent->number < first->number)
+               ? &u->urgent
+               : &u->queue;
+}
+
 static void
 put_fresh(struct insp_uplink *u, struct insp_put *put, uint64_t wall)
 {
-    while (put_run(u, put, wall, &u->urgent)) {
-        continue;
-    }
-    while (put_run(u, put, wall, &u->queue)) {
+    /* The spool's turn; unless it has nothing that can be read now. */
+    while ((!is_orderly(u) || !insp_uplink_has_spooled(u) ||
+            !insp_put_size(put)) &&
+           put_run(u, put, wall, next_queue(u))) {
         continue;
     }
 }
@@ -509,7 +575,7 @@ put_fresh(struct insp_uplink *u, struct insp_put *put, uint64_t wall)
 static void
 drop_unfit(struct insp_uplink *u)
 {
-    struct insp_queue *q = u->urgent.n ? &u->urgent : &u->queue;
+    struct insp_queue *q = next_queue(u);
     const struct insp_spooled *item;
 
     if (q->n && may_send_fresh(u)) {
@@ -530,6 +596,20 @@ drop_unfit(struct insp_uplink *u)
 }
 
 static void
+note_order(struct insp_uplink *u)
+{
+    bool was = u->has_been_orderly;
+
+    u->has_been_orderly = is_orderly(u);
+    if (u->has_been_orderly && !was) {
+        insp_log(u->host, INSP_LOG_INFO,
+                 "uplink %s: records have gone past others %u times; until "
+                 "those are through, alerts wait for their turn",
+                 u->config.name, INSP_FRAME_GAPS_MAX);
+    }
+}
+
+static void
 fill(struct insp_uplink *u, uint64_t wall, uint64_t now)
 {
     struct insp_put put = insp_put(u->out, INSP_UPLINK_OUT_SIZE);
@@ -538,9 +618,12 @@ fill(struct insp_uplink *u, uint64_t wall, uint64_t now)
     put_gone(u, &put, wall);
     put_lost(u, &put);
     put_losses(u, &put, wall, now);
+    note_order(u);
     if (insp_uplink_has_spooled(u)) {
         put.end = put.start + INSP_UPLINK_OUT_SIZE / 2;
-        put_fresh(u, &put, wall);
+        if (!is_orderly(u)) {
+            put_fresh(u, &put, wall);
+        }
         put.end = end;
         put.full = false;
         while (put_spooled(u, &put, wall, now)) {

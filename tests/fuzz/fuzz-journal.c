@@ -30,7 +30,8 @@ check_intervals(const uint8_t *data, size_t size)
         size_t runs = 0;
 
         end = end > N_NUMBERS + 1 ? N_NUMBERS + 1 : end;
-        FUZZ_PROMISE(!collector_intervals_add(&set, first, end, &fresh));
+        FUZZ_PROMISE(
+            !collector_intervals_add(&set, N_NUMBERS, first, end, &fresh));
         for (uint64_t n = first; n < end; n++) {
             wanted += !model[n];
             model[n] = true;
@@ -40,7 +41,8 @@ check_intervals(const uint8_t *data, size_t size)
             runs += model[n] && !model[n - 1];
             FUZZ_PROMISE(collector_intervals_has(&set, n) == model[n]);
         }
-        FUZZ_PROMISE(set.n == runs && set.n <= set.allocated);
+        FUZZ_PROMISE(set.n == runs && set.n <= set.allocated &&
+                     set.allocated <= 4 * (set.n + 1));
     }
     collector_intervals_uninit(&set);
 }

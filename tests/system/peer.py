@@ -15,6 +15,8 @@
         --shuffle             messages in an order of their own
         --lose FIRST:COUNT    these are not sent, but declared LOST
         --skip FIRST:COUNT    these are neither sent nor declared
+        --holes               of N records each is a message, with a number
+                              left out behind it, and the floor stays at 1
         --once                no second connection
         --no-alpn             does not offer frames: records without numbers
         --raw HEX             sends that after the WELCOME ("-": instead of
@@ -71,6 +73,9 @@ class Peer:
             for at in range(first, first + count, args.batch):
                 n = min(args.batch, first + count - at)
                 self.messages.append((at, n))
+        if args.holes:
+            self.messages = [(args.first + 2 * i, 1)
+                             for i in range(args.records)]
         if args.shuffle:
             random.Random(7).shuffle(self.messages)
         self.unacknowledged = set()
@@ -169,13 +174,14 @@ class Peer:
             self.unlost -= {x for x in self.unlost
                             if first <= x[0] and
                             x[0] + x[1] <= first + count}
-            for number in [n for n in self.sizes
-                           if first <= n < first + count]:
-                self.in_flight -= self.sizes.pop(number)
+            for number in range(first, first + count):
+                self.in_flight -= self.sizes.pop(number, 0)
             self.say('ack', first, count)
 
     def floor(self):
         """Everything below is acknowledged, lost, or skipped."""
+        if self.args.holes:
+            return 1
         return min(self.unacknowledged,
                    default=self.args.first + self.args.records)
 
@@ -299,6 +305,7 @@ def main():
     parser.add_argument('--skip', type=run_of, action='append', default=[])
     parser.add_argument('--twice', action='store_true')
     parser.add_argument('--shuffle', action='store_true')
+    parser.add_argument('--holes', action='store_true')
     parser.add_argument('--once', action='store_true')
     parser.add_argument('--no-alpn', action='store_true')
     args = parser.parse_args()

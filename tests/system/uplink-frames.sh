@@ -10,9 +10,9 @@
 # Mutations that make it fail: leave the question "is it fresh" out of
 # next_record(); acknowledge in take_message() instead of after the commit
 # (the full disk); let insp_tls_recheck() return true; skip_what_is_there()
-# that returns false.
+# that returns false; COLLECTOR_RUNS_MAX that is twice as much.
 . "$(dirname "$0")/lib.sh"
-LIMIT=200
+LIMIT=260
 system_test "$@"
 
 target=127.0.0.1:$COLLECTOR_PORT
@@ -116,6 +116,24 @@ check "without frames it is as ever" peer --no-alpn --records 100 \
     --first 100001
 check_soon "and comes through the journal, too" 3 \
     eval 'ids "$RECORDS_FILE" | grep -q 100001-100100'
+
+# Holes cost the collector memory, so there is a bound; what is behind it is
+# refused, what is below it is kept, and who fills the holes goes on.
+anew
+holes='more than 32768 gaps in the record numbers of uplink soc'
+check "a hole behind every record, without end" \
+    peer_says "closed: $holes" --holes --records 32769 --once
+check "the log says it" log_says "'host-1' is cut off: $holes"
+is "and collector/show" "$(show "[(s['cut_off'], '$holes' in s['last_error'])
+    for s in x['sensors']]")" "[(1, True)]"
+is "what was taken is here" "$(stream gaps soc) $(stream records soc)" \
+    "32767 32768"
+check "another incarnation goes on" peer_says 'acknowledged 100,' \
+    --incarnation 2
+check "so does this one, when what is missing comes" \
+    peer_says 'acknowledged 65538,' --records 65538 --batch 500
+is "and it is whole" "$(stream gaps soc) $(stream duplicates soc)" "0 32768"
+check_soon "each once" 3 count_is $((65538 + 100))
 
 # What is wrong is said, in a CLOSE frame and in the log.
 wrong() { # WHAT REASON HEX

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collector/journal.h"
+#include "collector/journal-private.h"
 #include "unit.h"
 
 #define MAX_BYTES COLLECTOR_JOURNAL_MIN
@@ -55,15 +55,21 @@ remove_folder(void)
 }
 
 static struct collector_journal *
-reopen(void)
+reopen_with(uint64_t max_bytes)
 {
     char why[512] = "";
     struct collector_journal *j =
-        collector_journal_open(folder, MAX_BYTES, why, sizeof why);
+        collector_journal_open(folder, max_bytes, why, sizeof why);
 
     UNIT_STR_EQ(why, "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(j);
     return j;
+}
+
+static struct collector_journal *
+reopen(void)
+{
+    return reopen_with(MAX_BYTES);
 }
 
 static struct collector_stream *
@@ -157,7 +163,8 @@ test_intervals_are_a_set(void)
             uint64_t fresh, wanted = 0;
             size_t runs = 0;
 
-            UNIT_EQ(collector_intervals_add(&set, first, end, &fresh), 0);
+            UNIT_EQ(collector_intervals_add(&set, N, first, end, &fresh), 0);
+            CU_ASSERT(set.allocated <= 4 * (set.n + 1));
             for (uint64_t n = first; n < end; n++) {
                 wanted += !model[n];
                 model[n] = true;
@@ -173,27 +180,33 @@ test_intervals_are_a_set(void)
     }
 }
 
+/* Mutations: a make_room() that does not look at 'most' while there is room,
+ * a give_back() that does nothing. */
 static void
 test_intervals_are_bounded(void)
 {
+    const size_t most = 5000; /* No power of two. */
     struct collector_intervals set = { .n = 0 };
     uint64_t fresh, n;
 
-    for (n = 0; n < COLLECTOR_INTERVALS_MAX; n++) {
-        CU_ASSERT_EQUAL(
-            collector_intervals_add(&set, 2 * n + 2, 2 * n + 3, &fresh), 0);
+    for (n = 0; n < most; n++) {
+        CU_ASSERT_EQUAL(collector_intervals_add(&set, most, 2 * n + 2,
+                                                2 * n + 3, &fresh),
+                        0);
     }
-    UNIT_EQ(collector_intervals_add(&set, 2 * n + 2, 2 * n + 3, &fresh),
+    UNIT_EQ(collector_intervals_add(&set, most, 2 * n + 2, 2 * n + 3, &fresh),
             ENOSPC);
-    UNIT_EQ(set.n, COLLECTOR_INTERVALS_MAX);
+    UNIT_EQ(set.n, most);
     CU_ASSERT_FALSE(collector_intervals_has(&set, 2 * n + 2));
     /* What closes a gap has room, and the largest number, too. */
-    UNIT_EQ(collector_intervals_add(&set, 3, 4, &fresh), 0);
+    UNIT_EQ(collector_intervals_add(&set, most, 3, 4, &fresh), 0);
     UNIT_EQ(fresh, 1);
-    UNIT_EQ(collector_intervals_add(&set, UINT64_MAX - 1, UINT64_MAX, &fresh),
+    UNIT_EQ(collector_intervals_add(&set, most, UINT64_MAX - 1, UINT64_MAX,
+                                    &fresh),
             0);
-    UNIT_EQ(collector_intervals_add(&set, 1, UINT64_MAX, &fresh), 0);
+    UNIT_EQ(collector_intervals_add(&set, most, 1, UINT64_MAX, &fresh), 0);
     UNIT_EQ(set.n, 1);
+    CU_ASSERT(set.allocated <= 4);
     collector_intervals_uninit(&set);
 }
 
@@ -259,6 +272,94 @@ test_streams_of_a_sensor_are_bounded(void)
     CU_ASSERT_PTR_NOT_NULL(collector_streams_find(all, "b", "u", 1));
     CU_ASSERT_PTR_NOT_NULL(collector_streams_find(all, "a", uplink, 1));
     UNIT_EQ(collector_streams_count(all), COLLECTOR_STREAMS_OF_SENSOR_MAX + 1);
+    collector_streams_destroy(all);
+}
+
+/* Every second number, behind all that are here. */
+static int
+take_with_gaps(struct collector_stream *s, size_t n)
+{
+    const struct collector_intervals *c = &s->covered;
+    int error = 0;
+
+    for (; !error && n; n--) {
+        uint64_t end = c->n ? c->runs[c->n - 1].end : 1;
+
+        error = collector_stream_take(s, end + 1);
+    }
+    return error;
+}
+
+static size_t
+bytes_of(const struct collector_streams *all)
+{
+    const struct collector_stream *s = collector_streams_first(all);
+    size_t bytes = 0;
+
+    for (; s; s = s->next) {
+        bytes += s->covered.allocated * sizeof *s->covered.runs;
+    }
+    return bytes;
+}
+
+/* Mutation: 'most' in add() that is SIZE_MAX always. */
+static void
+test_gaps_of_a_stream_are_bounded(void)
+{
+    struct collector_streams *all = collector_streams_create();
+    struct collector_stream *s = collector_streams_get(all, "a", "u", 1);
+
+    collector_streams_bound(all);
+    UNIT_EQ(take_with_gaps(s, COLLECTOR_RUNS_MAX), 0);
+    UNIT_EQ(take_with_gaps(s, 1), ENOSPC);
+    UNIT_EQ(s->covered.n, COLLECTOR_RUNS_MAX);
+    UNIT_EQ(s->records, COLLECTOR_RUNS_MAX);
+    UNIT_EQ(s->share->n_runs, COLLECTOR_RUNS_MAX);
+    /* Nothing that was here is forgotten, and what is missing may come. */
+    CU_ASSERT_TRUE(collector_stream_has(s, 2));
+    UNIT_EQ(collector_stream_take(s, 1), 0);
+    UNIT_EQ(collector_stream_take(s, 3), 0);
+    UNIT_EQ(take_with_gaps(s, 1), 0);
+    UNIT_EQ(s->share->forgotten, 0);
+    collector_streams_destroy(all);
+}
+
+/* Who leaves gaps in one incarnation after the other pushes out its own oldest
+ * ones.  Mutations: forget_others() that does nothing; that forgets those of
+ * other sensors, too; free_stream() that leaves 'n_runs' alone. */
+static void
+test_gaps_of_a_sensor_are_bounded(void)
+{
+    struct collector_streams *all = collector_streams_create();
+    struct collector_stream *s = collector_streams_get(all, "b", "u", 1);
+    const size_t each = COLLECTOR_RUNS_MAX / 4;
+    size_t n_left;
+
+    collector_streams_bound(all);
+    UNIT_EQ(take_with_gaps(s, 100), 0);
+    for (uint32_t i = 1; i <= 64; i++) {
+        s = collector_streams_get(all, "a", "u", i);
+        UNIT_EQ(take_with_gaps(s, each), 0);
+        CU_ASSERT(s->share->n_runs <= COLLECTOR_RUNS_OF_SENSOR_MAX);
+        CU_ASSERT(s->covered.n == each);
+        CU_ASSERT(bytes_of(all) <= 4 * 16 * COLLECTOR_RUNS_OF_SENSOR_MAX);
+        /* In use all the time, so it stays. */
+        CU_ASSERT_PTR_NOT_NULL(collector_streams_find(all, "a", "u", 1));
+    }
+    n_left = COLLECTOR_RUNS_OF_SENSOR_MAX / each;
+    UNIT_EQ(collector_streams_count(all), n_left + 1);
+    UNIT_EQ(s->share->forgotten, 64 - n_left);
+    UNIT_EQ(s->share->n_runs, n_left * each);
+    CU_ASSERT_PTR_NULL(collector_streams_find(all, "a", "u", 2));
+    s = collector_streams_find(all, "b", "u", 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    UNIT_EQ(s->covered.n, 100);
+    UNIT_EQ(s->share->forgotten, 0);
+
+    /* A floor closes them. */
+    s = collector_streams_find(all, "a", "u", 64);
+    UNIT_EQ(collector_stream_raise(s, UINT64_MAX / 2), 0);
+    UNIT_EQ(s->share->n_runs, (n_left - 1) * each + 1);
     collector_streams_destroy(all);
 }
 
@@ -338,6 +439,77 @@ test_what_is_durable_is_known(void)
     UNIT_EQ(stream_of(j, "a")->records, 2);
     UNIT_EQ(stream_of(j, "a")->lost, 5);
     UNIT_EQ(count_lines(j, "a"), 2);
+    collector_journal_close(j);
+    remove_folder();
+}
+
+/* What is in a file was taken, whatever bound holds by now: as many gaps as
+ * there may be, a floor that closes them, and one record more, which stand in
+ * the file in another order.  Mutation: collector_streams_bound() before
+ * open_folder(). */
+static void
+test_gaps_in_a_file_are_known(void)
+{
+    const uint64_t last = 2 * COLLECTOR_RUNS_MAX;
+    struct collector_journal *j;
+
+    make_folder();
+    j = reopen_with(16 * MAX_BYTES);
+    for (uint64_t n = 2; n <= last; n += 2) {
+        put_line(j, "a", n, 1);
+        if (n % 1024 == 0) {
+            collector_journal_run_now(j, now);
+        }
+    }
+    UNIT_EQ(stream_of(j, "a")->covered.n, COLLECTOR_RUNS_MAX);
+    UNIT_EQ(collector_stream_raise(stream_of(j, "a"), last + 1), 0);
+    put_line(j, "a", last + 2, 1);
+    UNIT_EQ(collector_journal_newest(j), 1);
+    collector_journal_close(j);
+
+    j = reopen_with(16 * MAX_BYTES);
+    CU_ASSERT(has(j, "a", 1) && has(j, "a", last) && has(j, "a", last + 2));
+    CU_ASSERT(!has(j, "a", last + 1));
+    UNIT_EQ(stream_of(j, "a")->records, COLLECTOR_RUNS_MAX + 1);
+    UNIT_EQ(stream_of(j, "a")->share->n_runs, 2);
+    UNIT_EQ(take_with_gaps(stream_of(j, "a"), COLLECTOR_RUNS_MAX), ENOSPC);
+    UNIT_EQ(stream_of(j, "a")->covered.n, COLLECTOR_RUNS_MAX);
+    collector_journal_close(j);
+    remove_folder();
+}
+
+/* All gaps that an honest sensor may have left are more than a small file: the
+ * next one begins when as much again has been written, and not with each
+ * commit.  Mutation: whole_file() that is file_size alone. */
+static void
+test_gaps_do_not_fill_files(void)
+{
+    struct collector_journal *j;
+    uint64_t number = 1, files;
+
+    make_folder();
+    j = reopen();
+    for (; number < 2 * INSP_FRAME_GAPS_MAX; number += 2) {
+        UNIT_EQ(collector_stream_take(stream_of(j, "a"), number), 0);
+    }
+    put_line(j, "a", number++, 1000);
+    UNIT_EQ(collector_journal_begin_file(j), 0);
+    CU_ASSERT(collector_journal_end(j) > MAX_BYTES / 8);
+    for (int i = 0; i < 2; i++) {
+        files = collector_journal_newest(j);
+        for (unsigned int n = 0; n < 100; n++) {
+            struct collector_journal_stats s;
+
+            put_line(j, "a", number++, 1000);
+            collector_journal_run_now(j, now);
+            collector_journal_get_stats(j, &s);
+            CU_ASSERT_PTR_NULL(s.trouble);
+        }
+        UNIT_EQ(collector_journal_newest(j), files);
+        collector_journal_close(j);
+        j = reopen();
+    }
+    CU_ASSERT(has(j, "a", number - 1) && has(j, "a", 1) && !has(j, "a", 2));
     collector_journal_close(j);
     remove_folder();
 }
@@ -675,7 +847,11 @@ UNIT_MAIN("journal", UNIT_TEST(test_intervals_are_a_set),
           UNIT_TEST(test_intervals_are_bounded), UNIT_TEST(test_streams_count),
           UNIT_TEST(test_streams_are_bounded),
           UNIT_TEST(test_streams_of_a_sensor_are_bounded),
-          UNIT_TEST(test_heads), UNIT_TEST(test_what_is_durable_is_known),
+          UNIT_TEST(test_gaps_of_a_stream_are_bounded),
+          UNIT_TEST(test_gaps_of_a_sensor_are_bounded), UNIT_TEST(test_heads),
+          UNIT_TEST(test_what_is_durable_is_known),
+          UNIT_TEST(test_gaps_in_a_file_are_known),
+          UNIT_TEST(test_gaps_do_not_fill_files),
           UNIT_TEST(test_one_process_has_it), UNIT_TEST(test_cut_at_any_byte),
           UNIT_TEST(test_damage_in_the_middle), UNIT_TEST(test_files_go),
           UNIT_TEST(test_files_that_are_needed_stay),

@@ -9,7 +9,11 @@
  *
  * and [------------) from the first one's middle, one run is made in the
  * place of the first that it touches, and what lies behind moves up.  The
- * usual case, the next number, only moves an end. */
+ * usual case, the next number, only moves an end.
+ *
+ * When gaps close, the room that their runs had is given back: otherwise who
+ * makes and closes them in one stream after the other would be bounded by
+ * none of what is counted. */
 
 #include "intervals.h"
 
@@ -45,16 +49,18 @@ collector_intervals_has(const struct collector_intervals *set, uint64_t number)
     return i < set->n && set->runs[i].first <= number;
 }
 
+#define FEWEST 4 /* Runs that there is room for. */
+
 static int
-make_room(struct collector_intervals *set)
+make_room(struct collector_intervals *set, size_t most)
 {
-    size_t more = set->allocated ? 2 * set->allocated : 4;
+    size_t more = set->allocated ? 2 * set->allocated : FEWEST;
     struct collector_interval *runs;
 
-    if (set->n < set->allocated) {
-        return 0;
-    } else if (set->n >= COLLECTOR_INTERVALS_MAX) {
+    if (set->n >= most) {
         return ENOSPC;
+    } else if (set->n < set->allocated) {
+        return 0;
     }
     runs = realloc(set->runs, more * sizeof *runs);
     if (!runs) {
@@ -65,11 +71,29 @@ make_room(struct collector_intervals *set)
     return 0;
 }
 
+static void
+give_back(struct collector_intervals *set)
+{
+    size_t less = set->allocated;
+    struct collector_interval *runs;
+
+    while (less > FEWEST && set->n < less / 4) {
+        less /= 2;
+    }
+    if (less < set->allocated) {
+        runs = realloc(set->runs, less * sizeof *runs);
+        if (runs) {
+            set->runs = runs;
+            set->allocated = less;
+        }
+    }
+}
+
 static int
-insert(struct collector_intervals *set, size_t at, uint64_t first,
+insert(struct collector_intervals *set, size_t most, size_t at, uint64_t first,
        uint64_t end)
 {
-    int error = make_room(set);
+    int error = make_room(set, most);
 
     if (!error) {
         memmove(set->runs + at + 1, set->runs + at,
@@ -81,15 +105,15 @@ insert(struct collector_intervals *set, size_t at, uint64_t first,
 }
 
 int
-collector_intervals_add(struct collector_intervals *set, uint64_t first,
-                        uint64_t end, uint64_t *fresh)
+collector_intervals_add(struct collector_intervals *set, size_t most,
+                        uint64_t first, uint64_t end, uint64_t *fresh)
 {
     size_t at = find(set, first), behind = at;
     uint64_t here = 0;
 
     *fresh = end - first;
     if (at == set->n || set->runs[at].first > end) {
-        return insert(set, at, first, end);
+        return insert(set, most, at, first, end);
     }
     for (; behind < set->n && set->runs[behind].first <= end; behind++) {
         const struct collector_interval *run = &set->runs[behind];
@@ -103,6 +127,7 @@ collector_intervals_add(struct collector_intervals *set, uint64_t first,
     memmove(set->runs + at + 1, set->runs + behind,
             (set->n - behind) * sizeof *set->runs);
     set->n -= behind - at - 1;
+    give_back(set);
     *fresh -= here;
     return 0;
 }

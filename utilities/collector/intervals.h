@@ -7,7 +7,7 @@
  *
  * Above:    streams.c.             Below:  libc.
  * Threads:  none of its own.
- * Memory:   16 bytes a run, at most COLLECTOR_INTERVALS_MAX of them.
+ * Memory:   16 bytes a run, and room for at most four times as many.
  * Time:     by halves to find; to add, as many runs as lie behind.
  * Fails:    add, with ENOSPC when it would be too many runs, or ENOMEM; the
  *           set is as it was then.
@@ -17,8 +17,6 @@
 #define COLLECTOR_INTERVALS_H 1
 
 #include "base/compiler.h"
-
-#define COLLECTOR_INTERVALS_MAX 65536
 
 struct collector_interval {
     uint64_t first;
@@ -36,9 +34,10 @@ bool collector_intervals_has(const struct collector_intervals *,
                              uint64_t number);
 
 /* Adds 'first' to 'end' - 1; '*fresh' of them were not in it.  'first' is
- * below 'end'. */
-int collector_intervals_add(struct collector_intervals *, uint64_t first,
-                            uint64_t end, uint64_t *fresh) INSP_MUST_USE;
+ * below 'end'.  A run more is made only while there are fewer than 'most'. */
+int collector_intervals_add(struct collector_intervals *, size_t most,
+                            uint64_t first, uint64_t end,
+                            uint64_t *fresh) INSP_MUST_USE;
 
 void collector_intervals_uninit(struct collector_intervals *);
 

@@ -33,9 +33,10 @@ struct collector_journal {
     uint64_t needed; /* By who reads; UINT64_MAX: nobody. */
     uint64_t older_bytes;
     uint64_t max_bytes;
-    uint64_t file_size; /* At which the next one begins. */
+    uint64_t file_size; /* At which the next one begins, or later. */
     int fd;             /* Of the newest. */
-    uint64_t end;       /* Its durable bytes. */
+    uint64_t end;       /* Its durable bytes, */
+    uint64_t begun;     /* and how many of them it began with. */
     bool suspect;       /* Its fdatasync() failed. */
 
     /* In memory. */

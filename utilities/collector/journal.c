@@ -19,6 +19,9 @@
  * memory at that time, of which the streams know already, and then says that
  * this was a checkpoint.  Before that is on the disk the file does not count.
  * So the newest file with a checkpoint says everything, and older ones may go.
+ * What a file begins with does not count as its size, and it becomes at least
+ * twice as long: however many gaps sensors have left, no more than as many
+ * bytes again are written for them.
  */
 
 #include "journal-private.h"
@@ -327,6 +330,7 @@ collector_journal_begin_file(struct collector_journal *j)
     j->newest++;
     j->oldest = j->oldest ? j->oldest : j->newest;
     j->suspect = false;
+    j->begun = size;
     have_written(j, size);
     return 0;
 }
@@ -352,11 +356,17 @@ remove_old(struct collector_journal *j)
     }
 }
 
+static uint64_t
+whole_file(const struct collector_journal *j)
+{
+    return j->begun + INSP_MAX(j->begun, j->file_size);
+}
+
 /* True when who reads is so far behind that there is no room for more. */
 static bool
 is_full(const struct collector_journal *j)
 {
-    return j->older_bytes + j->end > j->max_bytes + 2 * j->file_size;
+    return j->older_bytes + j->end > j->max_bytes + 2 * whole_file(j);
 }
 
 static void
@@ -369,7 +379,7 @@ commit(struct collector_journal *j)
                    ENOSPC);
         return;
     }
-    if (j->suspect || j->end >= j->file_size) {
+    if (j->suspect || j->end >= whole_file(j)) {
         error = collector_journal_begin_file(j);
         if (!error) {
             remove_old(j);

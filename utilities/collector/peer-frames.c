@@ -146,10 +146,32 @@ take_hello(struct collector_peer *p, const struct insp_frame_hello *h)
 static enum collector_peer_end
 numbers_failed(struct collector_peer *p, int error)
 {
-    return error == ENOSPC ? collector_peer_refuse(
-                                 p, "more than %d gaps in its record numbers",
-                                 COLLECTOR_INTERVALS_MAX)
-                           : collector_peer_refuse(p, "out of memory");
+    return error == ENOSPC
+               ? collector_peer_refuse(
+                     p,
+                     "more than %d gaps in the record numbers of "
+                     "uplink %s, incarnation %08" PRIx32
+                     ": those that are missing must come first",
+                     COLLECTOR_RUNS_MAX, p->uplink, p->stream->incarnation)
+               : collector_peer_refuse(p, "out of memory");
+}
+
+/* Of other incarnations, or uplinks. */
+static void
+say_what_is_forgotten(struct collector_peer *p)
+{
+    uint64_t forgotten = p->stream->share->forgotten;
+
+    if (forgotten > p->sensor->forgotten) {
+        VLOG_WARN_RL(&collector_peer_closings,
+                     "%s: sensor '%s' has left more than %d gaps in the "
+                     "record numbers of its incarnations: the %" PRIu64
+                     " least recently used are forgotten, and what comes "
+                     "again of them is written again",
+                     p->address, p->shown, COLLECTOR_RUNS_OF_SENSOR_MAX,
+                     forgotten - p->sensor->forgotten);
+    }
+    p->sensor->forgotten = forgotten;
 }
 
 static enum collector_peer_end
@@ -205,6 +227,7 @@ take_message(struct collector_peer *p, struct collector_sink *sink)
     }
     m->bytes += taken;
     m->size -= taken;
+    say_what_is_forgotten(p);
     if (p->pending) {
         return PEER_ALIVE;
     } else if (m->size) {
@@ -254,6 +277,7 @@ take_lost(struct collector_peer *p, struct collector_sink *sink,
     if (error) {
         return numbers_failed(p, error);
     }
+    say_what_is_forgotten(p);
     if (p->stream->lost > before) {
         VLOG_WARN_RL(&collector_peer_closings,
                      "%s: sensor '%s', uplink %s: %" PRIu64

@@ -91,6 +91,10 @@ collector_peer_refuse(struct collector_peer *p, const char *format, ...)
     } else {
         VLOG_WARN_RL(&refusals, "%s: refused: %s", p->address, why);
     }
+    if (p->sensor) {
+        p->sensor->cut_off++;
+        ovs_strlcpy(p->sensor->last_error, why, sizeof p->sensor->last_error);
+    }
     end = p->state == PEER_NAMED ? PEER_CLOSED : PEER_REFUSED;
     if (p->has_frames) {
         p->n_acks = 0;

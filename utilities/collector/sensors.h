@@ -27,8 +27,11 @@ struct collector_sensor {
     uint64_t records;
     uint64_t duplicates; /* Not written again, not in 'records'. */
     uint64_t bytes;
-    uint64_t lost;    /* By sequence numbers of IPFIX. */
-    uint64_t last_ms; /* Wall clock; of the last record. */
+    uint64_t lost;        /* By sequence numbers of IPFIX. */
+    uint64_t last_ms;     /* Wall clock; of the last record. */
+    uint64_t cut_off;     /* Connections that we have ended; */
+    char last_error[512]; /* why the last one. */
+    uint64_t forgotten;   /* Streams, see streams.h. */
 };
 
 /* Finds it or begins it. */

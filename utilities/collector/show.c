@@ -136,6 +136,11 @@ sensors_json(void)
         put_number(row, "bytes", s->bytes);
         put_number(row, "lost", s->lost);
         put_number(row, "last_record_ms", s->last_ms);
+        put_number(row, "cut_off", s->cut_off);
+        put_number(row, "forgotten", s->forgotten);
+        if (s->last_error[0]) {
+            json_object_put_string(row, "last_error", s->last_error);
+        }
         json_array_add(rows, row);
     }
     free(all);
@@ -315,10 +320,20 @@ show_sensors(struct ds *out)
         put_name(out, all[i]->name);
         ds_put_format(out,
                       "  %s, %" PRIu64 " records, %" PRIu64 " duplicates, "
-                      "%" PRIu64 " bytes, %" PRIu64 " lost\n",
+                      "%" PRIu64 " bytes, %" PRIu64 " lost",
                       all[i]->n_connected ? "connected" : "not connected",
                       all[i]->records, all[i]->duplicates, all[i]->bytes,
                       all[i]->lost);
+        if (all[i]->forgotten) {
+            ds_put_format(out, ", %" PRIu64 " streams forgotten",
+                          all[i]->forgotten);
+        }
+        if (all[i]->cut_off) {
+            ds_put_format(out, ", cut off %" PRIu64 " times, at last: ",
+                          all[i]->cut_off);
+            put_name(out, all[i]->last_error);
+        }
+        ds_put_char(out, '\n');
     }
     free(all);
     if (!sink->journal) {
@@ -337,9 +352,13 @@ show_sensors(struct ds *out)
         ds_put_format(out,
                       "  uplink %s  incarnation %08" PRIx32 "  %" PRIu64
                       " records, %" PRIu64 " duplicates, %" PRIu64 " lost, "
-                      "%" PRIu64 " missing, %" PRIu64 " outstanding\n",
+                      "%" PRIu64 " missing, %" PRIu64 " outstanding",
                       s->uplink, s->incarnation, s->records, s->duplicates,
                       s->lost, s->missing, outstanding);
+        if (n_gaps) {
+            ds_put_format(out, " in %" PRIuSIZE " gaps", n_gaps);
+        }
+        ds_put_char(out, '\n');
     }
 }
 

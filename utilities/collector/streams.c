@@ -5,7 +5,12 @@
  * A hash table of chains and a list in the order of birth.  'covered' holds
  * every number of which the fate is known, whatever it is, and so usually one
  * run from 1 on; the counters say how many had which fate, counted when a
- * number enters the set and never again. */
+ * number enters the set and never again.
+ *
+ * Gaps cost memory, and who sends chooses where they are.  Of one stream too
+ * many are refused.  Of all streams of a sensor, those that were not used for
+ * longest are forgotten: they are of incarnations that ended with gaps that
+ * nobody will close, and refusing would shut that sensor out for ever. */
 
 #include "streams.h"
 
@@ -21,6 +26,7 @@ struct collector_streams {
     struct collector_stream **end;
     size_t n;
     uint64_t uses;
+    bool is_bounded;
 };
 
 struct collector_streams *
@@ -32,6 +38,12 @@ collector_streams_create(void)
         s->end = &s->first;
     }
     return s;
+}
+
+void
+collector_streams_bound(struct collector_streams *s)
+{
+    s->is_bounded = true;
 }
 
 /* FNV-1a.  Names are those of sensors that have proved who they are. */
@@ -82,6 +94,12 @@ static void
 free_stream(struct collector_stream *stream)
 {
     if (stream) {
+        if (stream->share) {
+            stream->share->n_runs -= stream->covered.n;
+            if (!--stream->share->n_streams) {
+                free(stream->share);
+            }
+        }
         collector_intervals_uninit(&stream->covered);
         free(stream->sensor);
         free(stream->uplink);
@@ -115,6 +133,17 @@ struct crowd {
     struct collector_stream *oldest;
     size_t n;
 };
+
+static struct collector_share *
+share_of(const struct collector_streams *s, const char *sensor)
+{
+    for (const struct collector_stream *i = s->first; i; i = i->next) {
+        if (!strcmp(i->sensor, sensor)) {
+            return i->share;
+        }
+    }
+    return calloc(1, sizeof(struct collector_share));
+}
 
 static void
 count_in(struct crowd *crowd, struct collector_stream *stream)
@@ -162,13 +191,18 @@ collector_streams_get(struct collector_streams *s, const char *sensor,
     make_room(s, sensor, uplink);
     stream = calloc(1, sizeof *stream);
     if (stream) {
+        stream->share = share_of(s, sensor);
         stream->sensor = strdup(sensor);
         stream->uplink = strdup(uplink);
     }
-    if (!stream || !stream->sensor || !stream->uplink) {
+    if (stream && stream->share) {
+        stream->share->n_streams++;
+    }
+    if (!stream || !stream->share || !stream->sensor || !stream->uplink) {
         free_stream(stream);
         return NULL;
     }
+    stream->all = s;
     stream->incarnation = incarnation;
     stream->floor = 1;
     stream->used = ++s->uses;
@@ -187,12 +221,55 @@ collector_stream_has(const struct collector_stream *s, uint64_t number)
     return collector_intervals_has(&s->covered, number);
 }
 
+/* Others of the same sensor, until its runs are few enough. */
+static void
+forget_others(const struct collector_stream *s)
+{
+    while (s->share->n_runs > COLLECTOR_RUNS_OF_SENSOR_MAX) {
+        struct crowd others = { NULL, 0 };
+
+        for (struct collector_stream *i = s->all->first; i; i = i->next) {
+            if (i != s && i->share == s->share) {
+                count_in(&others, i);
+            }
+        }
+        if (!others.n) {
+            return;
+        }
+        s->share->forgotten++;
+        forget(s->all, others.oldest);
+    }
+}
+
+static int
+add(struct collector_stream *s, uint64_t first, uint64_t end, uint64_t *fresh)
+{
+    size_t most = s->all->is_bounded ? COLLECTOR_RUNS_MAX : SIZE_MAX;
+    size_t before = s->covered.n;
+    int error = collector_intervals_add(&s->covered, most, first, end, fresh);
+
+    s->share->n_runs += s->covered.n - before;
+    if (s->covered.n > before && s->all->is_bounded) {
+        forget_others(s);
+    }
+    return error;
+}
+
+int
+collector_stream_cover(struct collector_stream *s, uint64_t first,
+                       uint64_t end)
+{
+    uint64_t fresh;
+
+    return add(s, first, end, &fresh);
+}
+
 int
 collector_stream_take_run(struct collector_stream *s, uint64_t first,
                           uint64_t end)
 {
     uint64_t fresh;
-    int error = collector_intervals_add(&s->covered, first, end, &fresh);
+    int error = add(s, first, end, &fresh);
 
     s->records += error ? 0 : fresh;
     return error;
@@ -208,7 +285,7 @@ int
 collector_stream_lose(struct collector_stream *s, uint64_t first, uint64_t end)
 {
     uint64_t fresh;
-    int error = collector_intervals_add(&s->covered, first, end, &fresh);
+    int error = add(s, first, end, &fresh);
 
     s->lost += error ? 0 : fresh;
     return error;
@@ -224,7 +301,7 @@ collector_stream_raise(struct collector_stream *s, uint64_t floor)
         return 0;
     }
     /* From 1, not from the old floor: one run, whatever came below. */
-    error = collector_intervals_add(&s->covered, 1, floor, &fresh);
+    error = add(s, 1, floor, &fresh);
     if (!error) {
         s->floor = floor;
         s->missing += fresh;

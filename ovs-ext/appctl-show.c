@@ -155,6 +155,7 @@ put_inspector(struct ovsext_out *out, const struct ovsext_rows *rows,
     ovsext_out_text(out, "state", ovsext_inspector_state(inspector, stats));
     ovsext_out_text(out, "error", error);
     ovsext_out_text(out, "warning", inspector->warnings.text);
+    ovsext_out_text(out, "absent", inspector->absent);
     ovsext_out_text(out, "bridges", inspector->bridges);
     put_settings(out, inspector);
     put_policy(out, inspector);

@@ -443,6 +443,25 @@ forget_version(struct ovsext_policies *policies, struct ovsext_policy *policy)
     }
     policy->version = 0;
     policy->n_rules = 0;
+    policy->absent[0] = '\0';
+}
+
+/* Tells the log as well: a name that is mistyped is an open door. */
+static void
+find_absent(const struct ovsext_inspector *inspector,
+            const struct ovsext_port_list *ports, struct ovsext_policy *policy)
+{
+    char absent[sizeof policy->absent];
+    size_t n = insp_binding_absent(policy->binding, ports->array, ports->n,
+                                   absent, sizeof absent);
+
+    if (n && strcmp(absent, policy->absent)) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 10);
+
+        VLOG_INFO_RL(&rl, "inspector %s: no port is what its rules name: %s",
+                     inspector->name, absent);
+    }
+    ovs_strlcpy(policy->absent, absent, sizeof policy->absent);
 }
 
 /* A redirect to a slot that is empty does nothing. */
@@ -478,6 +497,7 @@ update_policy(struct ovsext_policies *policies,
               bool ports_changed)
 {
     struct ovsext_policy *policy = find_policy(policies, &inspector->uuid);
+    const struct insp_binding *before = policy ? policy->binding : NULL;
     struct ofpbuf what;
     struct parts parts;
 
@@ -503,6 +523,9 @@ update_policy(struct ovsext_policies *policies,
     } else if (ports_changed) {
         rebind(policies, inspector, rows->ports, policy);
     }
+    if (policy->binding && policy->binding != before) {
+        find_absent(inspector, rows->ports, policy);
+    }
     if (!inspector->policy_faults.n) {
         free(policy->made_of);
         policy->made_of_size = what.size;
@@ -514,6 +537,7 @@ update_policy(struct ovsext_policies *policies,
     inspector->n_rules = policy->n_rules;
     inspector->n_functions = policy->n_in_force;
     inspector->version = policy->version;
+    inspector->absent = xstrdup(policy->absent);
 }
 
 static const char *

@@ -36,6 +36,7 @@ struct ovsext_policy {
     uint32_t version;             /* 0: the same. */
     uint32_t told_version;        /* That the log has told of. */
     unsigned int n_rules;         /* In this version. */
+    char absent[512];             /* What they name and no port is, now. */
     unsigned int n_in_force;      /* Functions that are not leaving. */
 
     /* Those in force first, then those that leave. */

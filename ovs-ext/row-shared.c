@@ -40,6 +40,7 @@ destroy_rows(struct ovsext_rows *old)
     for (size_t i = 0; i < old->n_inspectors; i++) {
         free(old->inspectors[i].name);
         free(old->inspectors[i].bridges);
+        free(old->inspectors[i].absent);
     }
     for (size_t i = 0; i < old->n_functions; i++) {
         free(old->functions[i].name);

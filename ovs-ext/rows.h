@@ -62,6 +62,7 @@ struct ovsext_inspector {
     unsigned int n_bad_rules; /* In error. */
     unsigned int n_functions; /* In force. */
     uint32_t version;         /* Of the policy; 0: none. */
+    char *absent;             /* What its rules name and no port is. */
 };
 
 /* An Inspect_Function row. */

@@ -142,6 +142,7 @@ compose_inspector(const struct ovsext_rows *rows,
     smap_add(status, "state", ovsext_inspector_state(inspector, stats));
     ovsext_status_put_text(status, "error", error);
     ovsext_status_put_text(status, "warning", inspector->warnings.text);
+    ovsext_status_put_text(status, "absent", inspector->absent);
     ovsext_status_put_text(status, "bridges", inspector->bridges);
     if (stats) {
         smap_add_format(status, "policy_version", "%" PRIu32,

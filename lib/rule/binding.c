@@ -5,15 +5,47 @@
  * A port is looked up in the policy's identities by all that it is: its
  * iface-id, its VM, its name, and each line of 'extra'.  The union of what is
  * found is the port's quad, in vectors of the binding's own pool, behind an
- * open hash of port ids that is at most half full. */
+ * open hash of port ids that is at most half full.
+ *
+ * The names that no port has are those of the policy's identities that remain
+ * when what any port is has been ticked off. */
+
+#include <stddef.h>
+#include <stdio.h>
 
 #include "rule/frozen.h"
+#include "rule/text.h"
+
+/* Calls 'use' with all that a port is. */
+static void
+each_name(const struct insp_port *port,
+          void (*use)(enum insp_term_kind, const char *text, size_t size,
+                      void *aux),
+          void *aux)
+{
+    const char *line = port->extra;
+    const char *end;
+
+    use(INSP_TERM_IFACE, port->iface_id, strlen(port->iface_id), aux);
+    use(INSP_TERM_VM, port->vm_id, strlen(port->vm_id), aux);
+    use(INSP_TERM_PORT, port->name, strlen(port->name), aux);
+    for (; (end = strchr(line, '\n')); line = end + 1) {
+        use(INSP_TERM_ID, line, (size_t) (end - line), aux);
+    }
+}
+
+struct joining {
+    struct insp_binding *binding;
+    struct insp_quad *quad;
+    uint64_t *scratch;
+    struct insp_budget *budget;
+};
 
 static void
-join(struct insp_binding *binding, struct insp_quad *quad,
-     enum insp_term_kind kind, const char *text, size_t size,
-     uint64_t *scratch, struct insp_budget *budget)
+join(enum insp_term_kind kind, const char *text, size_t size, void *joining_)
 {
+    const struct joining *j = joining_;
+    struct insp_binding *binding = j->binding;
     const struct insp_policy *policy = binding->policy;
     const struct insp_quad *found;
 
@@ -23,10 +55,11 @@ join(struct insp_binding *binding, struct insp_quad *quad,
     found = insp_identities_find(&policy->identities, kind, text, size);
     for (int i = 0; found && i < INSP_N_QUAD_PARTS; i++) {
         if (found->vector[i]) {
-            insp_pool_expand(&binding->pool, quad->vector[i], scratch);
-            insp_pool_expand(&policy->pool, found->vector[i], scratch);
-            quad->vector[i] = insp_pool_add(&binding->pool, scratch, budget);
-            insp_dense_clear(scratch, &binding->pool.shape);
+            insp_pool_expand(&binding->pool, j->quad->vector[i], j->scratch);
+            insp_pool_expand(&policy->pool, found->vector[i], j->scratch);
+            j->quad->vector[i] =
+                insp_pool_add(&binding->pool, j->scratch, j->budget);
+            insp_dense_clear(j->scratch, &binding->pool.shape);
         }
     }
 }
@@ -36,9 +69,8 @@ bind_port(struct insp_binding *binding, const struct insp_port *port,
           uint64_t *scratch, struct insp_budget *budget)
 {
     uint32_t i = insp_number_hash(port->id) & binding->mask;
+    struct joining joining = { binding, NULL, scratch, budget };
     struct insp_bound *bound;
-    const char *line = port->extra;
-    const char *end;
 
     while (binding->slots[i].port_id) {
         i = (i + 1) & binding->mask;
@@ -46,16 +78,8 @@ bind_port(struct insp_binding *binding, const struct insp_port *port,
     bound = &binding->slots[i];
     bound->port_id = port->id;
     bound->is_vm = port->role == INSP_PORT_VM;
-    join(binding, &bound->quad, INSP_TERM_IFACE, port->iface_id,
-         strlen(port->iface_id), scratch, budget);
-    join(binding, &bound->quad, INSP_TERM_VM, port->vm_id, strlen(port->vm_id),
-         scratch, budget);
-    join(binding, &bound->quad, INSP_TERM_PORT, port->name, strlen(port->name),
-         scratch, budget);
-    for (; (end = strchr(line, '\n')); line = end + 1) {
-        join(binding, &bound->quad, INSP_TERM_ID, line, (size_t) (end - line),
-             scratch, budget);
-    }
+    joining.quad = &bound->quad;
+    each_name(port, join, &joining);
 }
 
 static void
@@ -115,6 +139,84 @@ struct insp_policy *
 insp_binding_policy(const struct insp_binding *binding)
 {
     return binding->policy;
+}
+
+/* Names that no port has. */
+
+struct ticking {
+    const struct insp_identities *identities;
+    bool *is_there; /* Of each label. */
+};
+
+static void
+tick(enum insp_term_kind kind, const char *text, size_t size, void *ticking_)
+{
+    const struct ticking *t = ticking_;
+    const struct insp_quad *found =
+        size ? insp_identities_find(t->identities, kind, text, size) : NULL;
+
+    if (found) {
+        const char *label =
+            (const char *) found - offsetof(struct insp_identity_label, quad);
+
+        t->is_there[(const struct insp_identity_label *) (const void *) label -
+                    t->identities->labels] = true;
+    }
+}
+
+/* Room for " and 4294967295 more". */
+#define AND_MORE 24
+
+static size_t
+list_absent(const struct ticking *t, char *text, size_t size)
+{
+    size_t n = 0, shown = 0, at = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < t->identities->n; i++) {
+        const struct insp_identity_label *label = &t->identities->labels[i];
+        const char *prefix = insp_term_prefix(label->kind);
+        size_t needed = strlen(prefix) + strlen(label->text) + 2;
+
+        if (t->is_there[i]) {
+            continue;
+        }
+        /* Once one has not fit, none behind it is shown. */
+        if (shown == n && at + needed + AND_MORE < size) {
+            at += (size_t) snprintf(text + at, size - at, "%s%s%s",
+                                    shown ? ", " : "", prefix, label->text);
+            shown++;
+        }
+        n++;
+    }
+    if (n > shown) {
+        snprintf(text + at, size - at, shown ? " and %zu more" : "%zu names",
+                 n - shown);
+    }
+    return n;
+}
+
+size_t
+insp_binding_absent(const struct insp_binding *binding,
+                    const struct insp_port *ports, size_t n_ports, char *text,
+                    size_t size)
+{
+    const struct insp_identities *identities = &binding->policy->identities;
+    struct ticking t = { identities,
+                         calloc(identities->n + 1, sizeof *t.is_there) };
+    size_t n = 0;
+
+    text[0] = '\0';
+    if (t.is_there) {
+        for (size_t i = 0; i < n_ports; i++) {
+            if (ports[i].id) {
+                each_name(&ports[i], tick, &t);
+            }
+        }
+        n = list_absent(&t, text, size);
+        free(t.is_there);
+    }
+    return n;
 }
 
 void

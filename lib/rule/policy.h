@@ -75,6 +75,13 @@ struct insp_binding *insp_binding_ref(struct insp_binding *);
 void insp_binding_unref(struct insp_binding *); /* NULL is fine. */
 struct insp_policy *insp_binding_policy(const struct insp_binding *);
 
+/* What the policy's rules name that none of these ports is: "vm:a, port:b and
+ * 3 more", as many as fit into 'size' (64 at the least).  Returns how many, 0
+ * also when memory is out. */
+size_t insp_binding_absent(const struct insp_binding *,
+                           const struct insp_port *, size_t n_ports,
+                           char *text, size_t size);
+
 /* What rules look at.  Everything in host order but addresses. */
 enum insp_subject_kind {
     INSP_SUBJECT_IP,

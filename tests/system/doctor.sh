@@ -184,6 +184,20 @@ check "a rule that cannot be" ovs-vsctl --id=@r create Inspect_Rule name=r1 \
 fault "a rule that cannot be: found" error rule r1
 check "it goes" ovs-inspectctl del-rule vms r1
 mended "the rule"
+check "a VM that is mistyped in a rule" ovs-inspectctl add-rule vms r1 \
+    action=drop source="vm:vm-aa,vm:$(vm_id a)" service=tcp/9
+fault "a VM that is mistyped in a rule: said" note inspector \
+    "what its rules name: vm:vm-aa"
+is "status says it" "$(ovs-vsctl get Inspector vms status:absent)" '"vm:vm-aa"'
+is "and inspect/show" "$(ovs-appctl inspect/show --json vms |
+    grep -o '"absent":"[^"]*"')" '"absent":"vm:vm-aa"'
+check "it is no error" is_well
+uuid=$(vm_id b)
+check "there is one" ovs-vsctl set Interface b external_ids:vm-uuid=vm-aa
+check_soon "nothing to say" 8 not finds note inspector vm:vm-aa
+check "there is none" ovs-vsctl set Interface b "external_ids:vm-uuid=$uuid"
+fault "there is none any more: said" note inspector vm:vm-aa
+check "it goes" ovs-inspectctl del-rule vms r1
 check "a rule that drops" ovs-inspectctl add-rule vms r1 action=drop \
     service=tcp/9
 check "inline: nothing to say" not finds note rules mode=inline

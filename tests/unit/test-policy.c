@@ -257,6 +257,86 @@ test_empty(void)
     insp_policy_unref(NULL);
 }
 
+static size_t
+absent_of(const struct insp_rule *rules, size_t n_rules,
+          const struct insp_port *ports, size_t n_ports, char *text,
+          size_t size)
+{
+    struct insp_policy *policy;
+    struct insp_binding *binding;
+    size_t n;
+
+    CU_ASSERT_EQUAL_FATAL(
+        insp_policy_create(rules, n_rules, NULL, 0, 1, &policy), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        insp_binding_create(policy, ports, n_ports, &binding), 0);
+    n = insp_binding_absent(binding, ports, n_ports, text, size);
+    CU_ASSERT(strlen(text) < size);
+    insp_binding_unref(binding);
+    insp_policy_unref(policy);
+    return n;
+}
+
+/* Names of rules that no port has, each once.  Mutations: a tick() that does
+ * nothing; list_absent() without AND_MORE. */
+static void
+test_absent_names(void)
+{
+    char *words[] = { "web", "wbe",          "tap9",
+                      "f-1", "project=blue", "project=red" };
+    struct insp_term terms[] = {
+        { .kind = INSP_TERM_VM, .text = words[0] },
+        { .kind = INSP_TERM_VM, .text = words[1] },
+        { .kind = INSP_TERM_PORT, .text = words[2], .negated = true },
+        { .kind = INSP_TERM_IFACE, .text = words[3] },
+        { .kind = INSP_TERM_ID, .text = words[4] },
+        { .kind = INSP_TERM_ID, .text = words[5] },
+        { .kind = INSP_TERM_PREFIX, .prefix_length = 128 },
+    };
+    struct insp_service any = { .kind = INSP_SERVICE_ANY };
+    struct insp_rule rules[2] = {
+        { .name = "a",
+          .number = 1,
+          .slot = 2,
+          .sources = terms,
+          .n_sources = INSP_ARRAY_SIZE(terms),
+          .services = &any,
+          .n_services = 1 },
+        { .name = "b",
+          .number = 2,
+          .slot = 2,
+          .destinations = &terms[1],
+          .n_destinations = 1,
+          .services = &any,
+          .n_services = 1 },
+    };
+    struct insp_port ports[2] = {
+        { .id = 1,
+          .vm_id = "web",
+          .iface_id = "f-1",
+          .name = "tap1",
+          .extra = "project=blue\n" },
+        { .id = 2, .vm_id = "db", .name = "wbe" }, /* Not a VM of it. */
+    };
+    char text[512];
+
+    UNIT_EQ(absent_of(rules, 2, ports, 2, text, sizeof text), 3);
+    UNIT_STR_EQ(text, "vm:wbe, port:tap9, id:project=red");
+    UNIT_EQ(absent_of(rules, 2, ports, 0, text, sizeof text), 6);
+    UNIT_EQ(absent_of(rules, 2, ports, 2, text, 64), 3);
+    UNIT_STR_EQ(text, "vm:wbe, port:tap9, id:project=red");
+    UNIT_EQ(absent_of(rules, 2, ports, 2, text, 45), 3);
+    UNIT_STR_EQ(text, "vm:wbe, port:tap9 and 1 more");
+    UNIT_EQ(absent_of(rules, 2, ports, 2, text, 32), 3);
+    UNIT_STR_EQ(text, "3 names");
+    strcpy(ports[1].vm_id, "wbe");
+    strcpy(ports[1].name, "tap9");
+    strcpy(ports[1].extra, "project=red\n");
+    UNIT_EQ(absent_of(rules, 2, ports, 2, text, sizeof text), 0);
+    UNIT_STR_EQ(text, "");
+    UNIT_EQ(absent_of(NULL, 0, ports, 2, text, sizeof text), 0);
+}
+
 /* One rule more than the most, a slot that there is not; the most works.
  * Mutation: '>=' in insp_policy_create(). */
 static void
@@ -706,10 +786,11 @@ test_subject_ip4(void)
     UNIT_EQ(s.destination.l4_port, 135);
 }
 
-UNIT_MAIN("policy", UNIT_TEST(test_empty), UNIT_TEST(test_limits),
-          UNIT_TEST(test_order), UNIT_TEST(test_from_no_vm),
-          UNIT_TEST(test_apps), UNIT_TEST(test_names),
-          UNIT_TEST(test_reads_apps), UNIT_TEST(test_many_names),
-          UNIT_TEST(test_subject), UNIT_TEST(test_subject_ip4),
-          UNIT_TEST(test_small), UNIT_TEST(test_middle), UNIT_TEST(test_large),
+UNIT_MAIN("policy", UNIT_TEST(test_empty), UNIT_TEST(test_absent_names),
+          UNIT_TEST(test_limits), UNIT_TEST(test_order),
+          UNIT_TEST(test_from_no_vm), UNIT_TEST(test_apps),
+          UNIT_TEST(test_names), UNIT_TEST(test_reads_apps),
+          UNIT_TEST(test_many_names), UNIT_TEST(test_subject),
+          UNIT_TEST(test_subject_ip4), UNIT_TEST(test_small),
+          UNIT_TEST(test_middle), UNIT_TEST(test_large),
           UNIT_TEST(test_too_large))

@@ -71,6 +71,7 @@ examine_state(const struct ovsrec_inspector *i)
 {
     const char *error = word_of(&i->status, "error");
     const char *warning = word_of(&i->status, "warning");
+    const char *absent = word_of(&i->status, "absent");
 
     if (error[0]) {
         finding(SEVERITY_ERROR, "inspector", i->name,
@@ -83,6 +84,13 @@ examine_state(const struct ovsrec_inspector *i)
     if (warning[0]) {
         finding(SEVERITY_WARNING, "inspector", i->name,
                 "correct the row; see ovs-vswitchd.conf.db(5)", "%s", warning);
+    }
+    if (absent[0]) {
+        finding(SEVERITY_NOTE, "inspector", i->name,
+                "correct the rule if a name is mistyped (ovs-vsctl "
+                "--columns=name,external_ids list Interface has what there "
+                "is); if such a VM is yet to come, wait",
+                "no port is what its rules name: %s", absent);
     }
     if (i->n_enabled && !i->enabled[0]) {
         char *advice =

@@ -223,8 +223,9 @@ get_stats(const struct insp_engine *engine,
     memcpy(out->lost, sum.lost, sizeof out->lost);
     memcpy(out->verdicts, sum.verdicts, sizeof out->verdicts);
     memcpy(out->facts, sum.facts, sizeof out->facts);
-    insp_inspector_sum_tables(engine, inspector, &out->table, &out->readers);
-    out->evicted_now = insp_inspector_evicted_now(inspector);
+    out->evicted_now =
+        insp_inspector_sum_tables(engine, inspector, &out->table);
+    insp_inspector_sum_readers(engine, inspector, &out->readers);
     if (inspector->binding) {
         const struct insp_policy *policy =
             insp_binding_policy(inspector->binding);

@@ -440,15 +440,17 @@ void *insp_exporter_main(void *engine);
 void insp_inspector_sum(const struct insp_inspector *, struct insp_tally *);
 
 /* What all tables of an inspector have counted, those that are gone as well:
- * what an operator sees goes on when there is another one.  Control, or with
- * the mutex. */
-void insp_inspector_sum_tables(const struct insp_engine *,
-                               const struct insp_inspector *,
-                               struct insp_table_stats *,
-                               struct insp_dialogs_stats *);
+ * what an operator sees goes on when there is another one.  Returns how many
+ * connections had to make room in the table that is in force.  Control, or
+ * with the mutex. */
+uint64_t insp_inspector_sum_tables(const struct insp_engine *,
+                                   const struct insp_inspector *,
+                                   struct insp_table_stats *);
 
-/* Connections that had to make room in the table that is in force. */
-uint64_t insp_inspector_evicted_now(const struct insp_inspector *);
+/* The same of what has read for them. */
+void insp_inspector_sum_readers(const struct insp_engine *,
+                                const struct insp_inspector *,
+                                struct insp_dialogs_stats *);
 
 /* Before a table is gone, which is in no list any more.  With the mutex. */
 void insp_inspector_fold_table(const struct insp_leaving_table *);

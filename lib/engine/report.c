@@ -553,7 +553,6 @@ bool
 insp_report_sensor(struct insp_engine *engine,
                    struct insp_inspector *inspector)
 {
-    struct insp_dialogs_stats readers;
     struct insp_table_stats table;
     struct insp_record_sensor *out;
     struct insp_record *record;
@@ -564,7 +563,7 @@ insp_report_sensor(struct insp_engine *engine,
         return false;
     }
     insp_inspector_sum(inspector, &sum);
-    insp_inspector_sum_tables(engine, inspector, &table, &readers);
+    (void) insp_inspector_sum_tables(engine, inspector, &table);
     out = &record->sensor;
     out->seen_packets = sum.seen_packets;
     out->seen_bytes = sum.seen_bytes;

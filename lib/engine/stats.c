@@ -111,47 +111,54 @@ insp_inspector_fold_table(const struct insp_leaving_table *leaving)
     add_readers(&inspector->past_readers, &readers);
 }
 
-void
+uint64_t
 insp_inspector_sum_tables(const struct insp_engine *engine,
                           const struct insp_inspector *inspector,
-                          struct insp_table_stats *table,
-                          struct insp_dialogs_stats *readers)
+                          struct insp_table_stats *table)
 {
     const struct insp_leaving_table *leaving;
+    uint64_t evicted_now;
 
     memset(table, 0, sizeof *table);
-    memset(readers, 0, sizeof *readers);
     if (inspector->table) {
         insp_table_get_stats(inspector->table, table);
-        insp_dialogs_get_stats(inspector->dialogs, readers);
     } else {
         table->flow_limit = inspector->table_config.flow_limit;
     }
+    evicted_now =
+        table->ended[INSP_END_EVICTED] + table->ended[INSP_END_QUOTA];
     add_table(table, &inspector->past);
-    add_readers(readers, &inspector->past_readers);
     for (leaving = engine->leaving; leaving; leaving = leaving->next) {
-        struct insp_dialogs_stats d;
         struct insp_table_stats t;
 
         if (leaving->inspector == inspector) {
             insp_table_get_stats(leaving->table, &t);
             add_table(table, &t);
+        }
+    }
+    return evicted_now;
+}
+
+void
+insp_inspector_sum_readers(const struct insp_engine *engine,
+                           const struct insp_inspector *inspector,
+                           struct insp_dialogs_stats *readers)
+{
+    const struct insp_leaving_table *leaving;
+
+    memset(readers, 0, sizeof *readers);
+    if (inspector->table) {
+        insp_dialogs_get_stats(inspector->dialogs, readers);
+    }
+    add_readers(readers, &inspector->past_readers);
+    for (leaving = engine->leaving; leaving; leaving = leaving->next) {
+        struct insp_dialogs_stats d;
+
+        if (leaving->inspector == inspector) {
             insp_dialogs_get_stats(leaving->dialogs, &d);
             add_readers(readers, &d);
         }
     }
-}
-
-uint64_t
-insp_inspector_evicted_now(const struct insp_inspector *inspector)
-{
-    struct insp_table_stats t;
-
-    if (!inspector->table) {
-        return 0;
-    }
-    insp_table_get_stats(inspector->table, &t);
-    return t.ended[INSP_END_EVICTED] + t.ended[INSP_END_QUOTA];
 }
 
 void

@@ -135,6 +135,55 @@ test_counters_never_go_back(void)
     insp_engine_destroy(engine, 100);
 }
 
+static uint64_t
+made_room(const struct insp_inspector_stats *s)
+{
+    return s->table.ended[INSP_END_EVICTED] + s->table.ended[INSP_END_QUOTA];
+}
+
+/* Of those that had to make room, which are an inspector's, it is told how
+ * many were in the table in force.  Mutation: take 'evicted_now' when all
+ * tables have been added. */
+static void
+test_evicted_now_is_of_this_table(void)
+{
+    struct insp_inspector_config inspector = make_inspector();
+    struct insp_engine_config config = make_config(&inspector);
+    struct insp_context ctx = pair_context(VM1, VM2);
+    struct insp_engine *engine;
+    struct insp_inspector_stats s;
+    uint64_t before;
+
+    inspector.flow_limit = 1000;
+    engine = start(&config);
+    for (uint16_t i = 1; i <= 3000; i++) {
+        struct spec spec = tcp(false, INSP_TCP_SYN, i);
+
+        run_one(engine, &ctx, &spec);
+    }
+    /* The control thread makes room, a step after the other. */
+    before = 0;
+    s = stats(engine);
+    for (int i = 0; i < 500 && (!before || made_room(&s) > before); i++) {
+        before = made_room(&s);
+        usleep(20000);
+        s = stats(engine);
+    }
+    CU_ASSERT(before > 0);
+    UNIT_EQ(s.evicted_now, made_room(&s));
+    inspector.flow_limit = 1100;
+    apply(engine, &config);
+    s = stats(engine);
+    CU_ASSERT(made_room(&s) >= before);
+    UNIT_EQ(s.evicted_now, 0);
+    inspector.enabled = false; /* Without any. */
+    apply(engine, &config);
+    s = stats(engine);
+    CU_ASSERT(made_room(&s) >= before);
+    UNIT_EQ(s.evicted_now, 0);
+    insp_engine_destroy(engine, 100);
+}
+
 /* Mutation: let port_is_stale() return false. */
 static void
 test_dead_port_inherits_nothing(void)
@@ -452,6 +501,7 @@ UNIT_MAIN("engine", UNIT_TEST(test_counts_each_packet_once),
           UNIT_TEST(test_unknown_id_passes_and_is_counted),
           UNIT_TEST(test_disabled_skips_at_once),
           UNIT_TEST(test_counters_never_go_back),
+          UNIT_TEST(test_evicted_now_is_of_this_table),
           UNIT_TEST(test_dead_port_inherits_nothing),
           UNIT_TEST(test_explicit_action_knows_destination_by_mac),
           UNIT_TEST(test_fragments_follow_their_first),

@@ -167,15 +167,7 @@ done
 is "what the inserted inspector drops has never come" "$(came 9999)" 0
 is "what a flow's inspector drops has never come" "$(came 9998)" 0
 if test $BOOTED = systemd; then
-    # Flows are lost, as ever; the inspector that needs none is not, and
-    # bridges wait for it.
-    check "systemctl restart" inside systemctl restart ovs-vswitchd
-    check "what is allowed comes" goes_on 9000
-    is "what the inserted inspector drops has never come" "$(came 9999)" 0
-    check "nothing waits any more" inside_sh \
-        "! ovs-vsctl get Open_vSwitch . other_config | grep flow-restore"
-    traffic_stop
-    need "flows are made anew" host refill
+    restart_by_systemd
     is "and are there" "$(host flows)" "$flows"
 else
     traffic_stop

@@ -103,13 +103,7 @@ check "ours runs" vswitchd_is $ours
 check "what is allowed comes" goes_on 9000
 is "flows are there, \"inspect\" as well" "$(host flows)" "$flows"
 is "what a flow's inspector drops has never come" "$(came 9998)" 0
-check "systemctl restart" inside systemctl restart ovs-vswitchd
-check "what is allowed comes" goes_on 9000
-is "what the inserted inspector drops has never come" "$(came 9999)" 0
-check "nothing waits any more" inside_sh \
-    "! ovs-vsctl get Open_vSwitch . other_config | grep flow-restore"
-traffic_stop
-need "flows are made anew" host refill
+restart_by_systemd
 is "and are there" "$(host flows)" "$flows"
 
 # Once more the same: what rpm runs of the old package when it is upgraded

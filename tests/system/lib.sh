@@ -110,3 +110,25 @@ settle() {
     done
     return 1
 }
+
+# once WHAT FROM TO ADDRESS [N]: N datagrams to the echo on TO are 2 N
+# inspections of inspector "vms" and one record.  Of the caller: $traffic,
+# settled FROM ADDRESS, and between FROM TO, which prints what is to be true of
+# the record's two ends.  $port is the one that was used.
+port=5000
+once() {
+    local what=$1 from=$2 to=$3 address=$4 n=${5:-20} before got
+    port=$((port + 1))
+    settled "$from" "$address"
+    before=$(stats vms inspected_packets)
+    got=$(vm "$from" "$traffic" udp "$address" 7 "$n" 200 $port)
+    is "$what: all $n are echoed" "$got" "$n"
+    sleep 0.3
+    is "$what: each inspected once" \
+        $(($(stats vms inspected_packets) - before)) $((2 * n))
+    flush vms
+    sandbox_wait 3 records "src_port == $port"
+    is "$what: one connection between the two VMs" \
+        "$(records "src_port == $port and $(between "$from" "$to") and
+            flow.pkts_toserver == $n and flow.pkts_toclient == $n")" 1
+}

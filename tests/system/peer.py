@@ -11,6 +11,8 @@
         --first N             the number of the first one (1)
         --batch N             records a message (10)
         --rate N              records a second; 0: as fast as it can (0)
+        --last-alone          the last message goes when all else is
+                              acknowledged
         --twice               every message goes out twice
         --shuffle             messages in an order of their own
         --lose FIRST:COUNT    these are not sent, but declared LOST
@@ -101,17 +103,17 @@ class Peer:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH,
                                                  cafile=args.ca)
             context.verify_mode = ssl.CERT_REQUIRED
-            self.listener.settimeout(30)
+            self.listener.settimeout(120)
             sock, _ = self.listener.accept()
         else:
             host, _, port = args.target.rpartition(':')
-            sock = socket.create_connection((host.strip('[]'), int(port)), 5)
+            sock = socket.create_connection((host.strip('[]'), int(port)), 30)
             context = ssl.create_default_context(cafile=args.ca)
             context.check_hostname = False
         context.load_cert_chain(args.cert, args.key)
         if not args.no_alpn:
             context.set_alpn_protocols(['ovs-inspect/1'])
-        sock.settimeout(10)
+        sock.settimeout(30)
         try:
             self.sock = context.wrap_socket(
                 sock, server_side=bool(self.listener))
@@ -141,7 +143,7 @@ class Peer:
             except (socket.timeout, ssl.SSLWantReadError):
                 return None
             finally:
-                self.sock.settimeout(10)
+                self.sock.settimeout(30)
             if not more:
                 raise ConnectionError('closed')
             self.bytes += more
@@ -153,7 +155,7 @@ class Peer:
             '>HBBIQ', 1, args.format == 'json', 0, args.incarnation,
             args.first + args.records) + bytes([len(name)]) + name +
             bytes([len(uplink)]) + uplink))
-        got = self.read_frame(10)
+        got = self.read_frame(30)
         if got is None:
             raise ConnectionError('no WELCOME')
         self.take(got)
@@ -220,15 +222,18 @@ class Peer:
             if self.unacknowledged.isdisjoint(range(first, first + count)):
                 continue
             self.wait_for_time(first)
+            while self.args.last_alone and first == self.messages[-1][0] and \
+                    self.floor() < first:
+                self.drain(30)
             data = self.message(first, count)
             while self.in_flight and self.in_flight + len(data) > self.credit:
-                self.drain(10)
+                self.drain(30)
             self.sizes[first + count - 1] = len(data)
             self.in_flight += len(data)
             self.sock.sendall(data * (2 if self.args.twice else 1))
             self.drain(0)
         while self.unacknowledged or self.unlost:
-            self.drain(10)
+            self.drain(30)
 
     def drain(self, timeout):
         got = self.read_frame(timeout)
@@ -306,6 +311,7 @@ def main():
     parser.add_argument('--twice', action='store_true')
     parser.add_argument('--shuffle', action='store_true')
     parser.add_argument('--holes', action='store_true')
+    parser.add_argument('--last-alone', action='store_true')
     parser.add_argument('--once', action='store_true')
     parser.add_argument('--no-alpn', action='store_true')
     args = parser.parse_args()

@@ -10,9 +10,9 @@
 # Mutations that make it fail: leave the question "is it fresh" out of
 # next_record(); acknowledge in take_message() instead of after the commit
 # (the full disk); let insp_tls_recheck() return true; skip_what_is_there()
-# that returns false; COLLECTOR_RUNS_MAX that is twice as much.
+# that returns false; COLLECTOR_RUNS_MAX that is twice as much;
+# read_to_its_end() of the newest file only (the output without room).
 . "$(dirname "$0")/lib.sh"
-LIMIT=260
 system_test "$@"
 
 target=127.0.0.1:$COLLECTOR_PORT
@@ -106,7 +106,7 @@ check "LOST is acknowledged" peer_says 'acknowledged 80,' --incarnation 5 \
     --lose 11:20
 is "and counted" "$(stream lost soc 5) $(stream missing soc 5)" "20 0"
 check "what is neither sent nor declared" peer_says 'acknowledged 190,' \
-    --incarnation 6 --skip 11:10 --records 200 --rate 400
+    --incarnation 6 --skip 11:10 --records 200 --last-alone
 is "is missing when the floor has passed it" \
     "$(stream missing soc 6) $(stream lost soc 6)" "10 0"
 check "of lost ones that were here after all" peer_says 'acknowledged 3,' \
@@ -239,4 +239,19 @@ check "without a fault" wait $full
 check_soon "and each stands in the output once" 5 output_is 1-30000
 check "exit" stop
 umount "$SANDBOX_DIR/small"
+
+# The output has no room, and the journal begins one file after the other.
+mkdir "$SANDBOX_DIR/tiny"
+mount -t tmpfs -o size=256k tmpfs "$SANDBOX_DIR/tiny"
+JOURNAL=$SANDBOX_DIR/journal-of-tiny
+RECORDS_FILE=$SANDBOX_DIR/tiny/records.json
+check "starts with an output on a small disk" start --journal-max-bytes=8M
+check "all is acknowledged" peer_says 'acknowledged 20000,' --records 20000
+n_files() { find "$JOURNAL" -name 'journal-*' | wc -l; }
+check "the journal has several files ($(n_files))" test "$(n_files)" -ge 3
+check "the output has not all of it" not output_is 1-20000
+mount -o remount,size=64m "$SANDBOX_DIR/tiny"
+check_soon "there is room: each stands in the output once" 5 output_is 1-20000
+check "exit" stop
+umount "$SANDBOX_DIR/tiny"
 done_testing

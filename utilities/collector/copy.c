@@ -107,6 +107,20 @@ open_file(struct collector_copy *c)
     return true;
 }
 
+/* Reads as far as the file goes by now: one that is not the newest any more
+ * may have grown since it was looked at last, while the output had no room. */
+static void
+read_to_its_end(struct collector_copy *c, uint64_t newest)
+{
+    struct stat s;
+
+    if (c->at.file == newest) {
+        c->reader.limit = collector_journal_end(c->journal);
+    } else if (!fstat(c->fd, &s)) {
+        c->reader.limit = (uint64_t) s.st_size;
+    }
+}
+
 /* The next block with lines, durable, in this file or the next.  False: there
  * is none yet. */
 static bool
@@ -120,9 +134,7 @@ next_block(struct collector_copy *c)
         if (c->fd < 0 && !open_file(c)) {
             return false;
         }
-        if (c->at.file == newest) {
-            c->reader.limit = collector_journal_end(c->journal);
-        }
+        read_to_its_end(c, newest);
         while (collector_reader_next(&c->reader, &c->block)) {
             bool is_same = c->reader.at == c->at.block;
 

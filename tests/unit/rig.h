@@ -39,7 +39,7 @@ start(const struct insp_engine_config *config)
     }
     serial = insp_engine_apply(engine, config);
     CU_ASSERT_FATAL(serial != 0);
-    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
+    for (int i = 0; i < 30000 && insp_engine_applied(engine) < serial; i++) {
         usleep(1000);
     }
     UNIT_EQ(insp_engine_applied(engine), serial);
@@ -51,7 +51,7 @@ apply(struct insp_engine *engine, const struct insp_engine_config *config)
 {
     uint64_t serial = insp_engine_apply(engine, config);
 
-    for (int i = 0; i < 2000 && insp_engine_applied(engine) < serial; i++) {
+    for (int i = 0; i < 30000 && insp_engine_applied(engine) < serial; i++) {
         usleep(1000);
     }
     UNIT_EQ(insp_engine_applied(engine), serial);

@@ -43,6 +43,20 @@ turns_for(struct fixture *f, unsigned int ms)
     turn(f);
 }
 
+/* Turns until nothing waits, and fifty more. */
+static void
+come_to_rest(struct fixture *f)
+{
+    uint64_t until = now_ns() + PATIENCE * UINT64_C(1000000000);
+    struct insp_uplink_status s = status(f);
+
+    while (s.unacknowledged + s.queued + s.spooled && now_ns() < until) {
+        turn(f);
+        s = status(f);
+    }
+    turns(f, 50);
+}
+
 /* Flow ids 'first' to 'first' + 'n' - 1 have each come, once. */
 static void
 check_seen(const struct fixture *f, uint64_t first, uint64_t n)
@@ -292,7 +306,7 @@ test_overflow(void)
     f.server->holds = false;
     turns(&f, 200);
     run(&f, UNTIL_ACKNOWLEDGED, 1000, 10000);
-    turns(&f, 50);
+    come_to_rest(&f);
     s = status(&f);
     UNIT_EQ(s.unacknowledged + s.queued, 0);
     UNIT_EQ(f.server->n_safe, s.acknowledged);
@@ -792,7 +806,8 @@ test_killed(void)
         insp_drain_set_uplinks(f.drain, &f.config, 1);
         push_port(&f, 1, false);
         push_connections(&f, 0, 5000);
-        turns_for(&f, 1600);
+        run(&f, UNTIL_SPOOLED, 5000, 3000);
+        turns_for(&f, 700);              /* All is written. */
         push_connections(&f, 5000, 300); /* These wait for company. */
         turn(&f);
         _exit(0); /* As good as a kill: nothing is put in order. */
@@ -844,7 +859,7 @@ test_spool_full(void)
     CU_ASSERT(s.spool_bytes <= INSP_SPOOL_LEAST_BYTES + (UINT64_C(1) << 19));
     server_start(f.server, &f.pki, "server", "ca.pem");
     run(&f, UNTIL_ACKNOWLEDGED, s.produced - s.dropped, 20000);
-    turns(&f, 50);
+    come_to_rest(&f);
     s = status(&f);
     UNIT_EQ(f.server->n_safe, s.acknowledged);
     UNIT_EQ(f.server->lost_records, s.dropped);

@@ -90,7 +90,7 @@ test_new_version_reaches_live_connections(void)
     UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 80), INSP_VERDICT_ALLOW);
     UNIT_EQ(send_tcp(&d, true, INSP_TCP_SYN | INSP_TCP_ACK, 80),
             INSP_VERDICT_ALLOW);
-    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 5000), 1);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 20000), 1);
     UNIT_EQ(row.conn.policy_version, 1);
     UNIT_STR_EQ(row.conn.rule, "");
 
@@ -99,7 +99,7 @@ test_new_version_reaches_live_connections(void)
     /* The reply first: it is the initiator's direction that counts. */
     UNIT_EQ(send_tcp(&d, true, INSP_TCP_ACK, 80), INSP_VERDICT_RESET);
     UNIT_EQ(send_tcp(&d, false, INSP_TCP_ACK, 80), INSP_VERDICT_RESET);
-    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 5000), 1);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 20000), 1);
     UNIT_EQ(row.conn.policy_version, 2);
     UNIT_EQ(row.conn.verdict, INSP_VERDICT_RESET);
     UNIT_STR_EQ(row.conn.rule, "cut");
@@ -231,7 +231,7 @@ test_tap_touches_nothing_and_decides_nothing(void)
     d.inspector.mode = INSP_MODE_TAP;
     apply(d.engine, &d.config);
     UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_ALLOW);
-    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 5000), 1);
+    UNIT_EQ(insp_engine_list(d.engine, 1, &row, 1, 20000), 1);
     UNIT_EQ(row.conn.verdict, INSP_VERDICT_ALLOW);
 
     /* Without rules, everything passes. */
@@ -258,9 +258,9 @@ test_rules_count_over_versions(void)
         UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
         UNIT_EQ(send_tcp(&d, false, INSP_TCP_SYN, 81), INSP_VERDICT_DROP);
     }
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 6000; i++) {
         free(rows);
-        n = insp_engine_rules(d.engine, 1, &rows, 5000);
+        n = insp_engine_rules(d.engine, 1, &rows, 20000);
         CU_ASSERT_FATAL(n == 1);
         if (rows[0].judged == 3 && rows[0].dropped == 6) {
             break; /* Old versions are added later. */

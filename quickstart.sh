@@ -255,7 +255,7 @@ switch_on() {
     show ovs-ofctl add-flow br-int \
         "priority=1,$group,actions=inspect(id=2),NORMAL"
     show ovs-ofctl add-flow br-int 'priority=0,actions=inspect(id=2),NORMAL'
-    step "in force, uplinks connected" sandbox_wait 10 both_in_force
+    step "in force, uplinks connected" sandbox_wait 60 both_in_force
 }
 
 start_servers() {
@@ -277,7 +277,7 @@ h.ThreadingHTTPServer(("", 80), handler).serve_forever()' "$www"
         --no-resolv --no-hosts --no-poll --user=root --pid-file= \
         --listen-address=10.77.0.2 --bind-interfaces \
         --address=/web.shop.test/10.77.0.1 --local=/shop.test/
-    sandbox_wait 10 eval 'vm_listens web tcp 80 && vm_listens web tcp 443 &&
+    sandbox_wait 30 eval 'vm_listens web tcp 80 && vm_listens web tcp 443 &&
         vm_listens web tcp 5201 && vm_listens dns udp 53'
 }
 
@@ -285,8 +285,8 @@ all_reach_all() {
     local v i
     for v in web dns app; do
         for i in 1 2 3; do
-            vm $v ping -q -c 1 -W 2 10.77.0.$i || return 1
-            vm $v ping -q -c 1 -W 2 fd77::$i || return 1
+            vm $v ping -q -c 1 -W 10 10.77.0.$i || return 1
+            vm $v ping -q -c 1 -W 10 fd77::$i || return 1
         done
     done
 }
@@ -299,15 +299,11 @@ ids_start() {
         "$SANDBOX_DIR/ids.log" "$SANDBOX_DIR/ids.counts"
 }
 
-# Guests that poll leave little time to others where there are two processors.
-PROBE_TIMEOUT=400
-test -z "$VM_LINK" || PROBE_TIMEOUT=2000
-
 ids_make() {
     make_function ids br-int && ids_start &&
         vm_spawn web witness "$top/build-aux/function.py" witness eth0 \
             10.77.0.3 80 "$SANDBOX_DIR/witness.counts" &&
-        sandbox_wait 5 test -s "$SANDBOX_DIR/ids.counts" -a \
+        sandbox_wait 30 test -s "$SANDBOX_DIR/ids.counts" -a \
             -s "$SANDBOX_DIR/witness.counts"
 }
 
@@ -327,11 +323,11 @@ function_joins() {
     step "VM ids, behind the ports ids-in and ids-out" ids_make
     show ovs-vsctl -- --id=@f create Inspect_Function name=ids slot=4 \
         input_port=ids-in output_port=ids-out \
-        probe_interval=100 probe_timeout=$PROBE_TIMEOUT \
+        probe_interval=100 \
         -- --id=@r create Inspect_Rule name=app-web slot=4 action=redirect \
         direction=from-vm 'source="id:vm-name=app"' 'service="tcp/80"' \
         -- set Inspector vms mode=inline functions=@f rules=@r
-    step "in force, its probes come back" sandbox_wait 10 ids_is up
+    step "in force, its probes come back" sandbox_wait 30 ids_is up
 }
 
 # sent to it, came back, passed it by, dropped | what ids counted: tcp/80,
@@ -343,11 +339,16 @@ ids_counters() {
         "$(cat "$SANDBOX_DIR/witness.counts")"
 }
 
+# Who counts may be late on a busy machine: three times the same.
 ids_at_rest() {
-    local last='' now i
-    for ((i = 0; i < 40; i++)); do
+    local last='' now i same=0
+    for ((i = 0; i < 60 && same < 2; i++)); do
         now=$(ids_counters)
-        test "$now" = "$last" && break
+        if test "$now" = "$last"; then
+            same=$((same + 1))
+        else
+            same=0
+        fi
         last=$now
         sleep 0.3
     done
@@ -367,7 +368,7 @@ function_dies() {
     say "The function is killed, and comes back"
     sandbox_kill ids KILL
     step "killed: down when its probes are lost" \
-        sandbox_wait 5 ids_is probes-lost
+        sandbox_wait 30 ids_is probes-lost
     ids_says
     step "fail_mode=open: app reads 5 pages, past it" app_reads 5
     phase open
@@ -377,18 +378,18 @@ function_dies() {
     step "... but speaks DNS and TLS, and others read" others_pass
     phase closed
     step "started again: up by itself" eval \
-        'ids_start; sandbox_wait 10 ids_is up'
+        'ids_start; sandbox_wait 30 ids_is up'
     step "app reads 5 pages, through it" app_reads 5
     phase again
 }
 
 app_reads() {
-    vm app curl -sSf --max-time 10 -o /dev/null "http://10.77.0.1/tiny?[1-$1]"
+    vm app curl -sSf --max-time 30 -o /dev/null "http://10.77.0.1/tiny?[1-$1]"
 }
 
 # Twice: the first may have been on its way when the mode changed.
 app_reads_none() {
-    sandbox_wait 3 function_closed &&
+    sandbox_wait 15 function_closed &&
         ! vm app curl -sSf --max-time 2 -o /dev/null http://10.77.0.1/tiny
 }
 
@@ -398,7 +399,7 @@ function_closed() {
 
 others_pass() {
     traffic_dns && traffic_tls &&
-        vm dns curl -sSf --max-time 10 -o /dev/null http://10.77.0.1/tiny
+        vm dns curl -sSf --max-time 30 -o /dev/null http://10.77.0.1/tiny
 }
 
 # Inside: traffic, all by ordinary clients
@@ -408,29 +409,29 @@ traffic_ping() {
     # Who is it?  Asked of all, by ARP and neighbour discovery.
     vm app ip neigh flush dev eth0
     vm web ip neigh flush dev eth0
-    vm app ping -q -c 10 -i 0.05 -W 2 10.77.0.1 &&
-        vm web ping -q -c 10 -i 0.05 -W 2 fd77::2
+    vm app ping -q -c 10 -i 0.05 -W 10 10.77.0.1 &&
+        vm web ping -q -c 10 -i 0.05 -W 10 fd77::2
 }
 
 traffic_dns() {
     local i
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        vm app dig +tries=1 +time=2 +short @10.77.0.2 web.shop.test |
+        vm app dig +tries=1 +time=15 +short @10.77.0.2 web.shop.test |
             grep -q 10.77.0.1 || return 1
     done
-    vm web dig +tries=1 +time=2 @10.77.0.2 nobody.shop.test &&
-        vm app dig +tcp +time=2 @10.77.0.2 web.shop.test
+    vm web dig +tries=1 +time=15 @10.77.0.2 nobody.shop.test &&
+        vm app dig +tcp +time=15 @10.77.0.2 web.shop.test
 }
 
 traffic_http() {
-    vm app curl -sSf --max-time 20 -o /dev/null \
+    vm app curl -sSf --max-time 60 -o /dev/null \
         'http://10.77.0.1/page?[1-20]'
 }
 
 traffic_tls() {
     local i
     for i in 1 2 3 4 5; do
-        vm app curl -sSf --max-time 10 --cacert "$PKI/site-ca.pem" \
+        vm app curl -sSf --max-time 30 --cacert "$PKI/site-ca.pem" \
             --resolve web.shop.test:443:10.77.0.1 -o /dev/null \
             https://web.shop.test/ || return 1
     done
@@ -442,7 +443,7 @@ traffic_burst() {
 }
 
 traffic_bulk() {
-    vm app timeout 30 iperf3 -c 10.77.0.1 -n "${1:-200M}"
+    vm app timeout 120 iperf3 -c 10.77.0.1 -n "${1:-200M}"
 }
 
 round_once() {

@@ -69,7 +69,7 @@ interrupt() {       # SIGNAL: some seconds into the run.
 import glob, os, signal, subprocess, sys, time
 p = subprocess.Popen([sys.argv[2], '--once'], stdout=subprocess.DEVNULL,
                      stderr=subprocess.DEVNULL, start_new_session=True)
-end = time.monotonic() + 60
+end = time.monotonic() + 300
 while p.poll() is None and time.monotonic() < end:
     time.sleep(0.2)
     if glob.glob(os.environ['SANDBOX_PATTERN'] + '*/records.json'):
@@ -79,7 +79,7 @@ else:
 time.sleep(1)
 p.send_signal(int(sys.argv[1]))
 try:
-    print(p.wait(10))
+    print(p.wait(60))
 except subprocess.TimeoutExpired:
     p.kill()
     sys.exit('it did not end')

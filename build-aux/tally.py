@@ -257,7 +257,7 @@ def main():
                         help='a program that prints no test has failed')
     parser.add_argument('--verbose', action='store_true',
                         default=bool(os.environ.get('V') == '1'))
-    parser.add_argument('--timeout', type=float, default=600,
+    parser.add_argument('--timeout', type=float, default=1200,
                         metavar='SECONDS')
     parser.add_argument('--skip', metavar='WHY')
     parser.add_argument('--sum', action='store_true')

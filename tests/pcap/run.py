@@ -469,7 +469,7 @@ class Collector(threading.Thread):
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.context.load_cert_chain(self.certificate, self.key)
         self.listener = socket.create_server(('127.0.0.1', 0))
-        self.listener.settimeout(30)
+        self.listener.settimeout(TIMEOUT)
         self.port = self.listener.getsockname()[1]
         self.data = b''
 
@@ -497,7 +497,7 @@ def test_uplink(tap, program):
                        '--private-key=' + collector.key,
                        '--certificate=' + collector.certificate,
                        '--ca-cert=' + collector.certificate)
-        collector.join(30)
+        collector.join(TIMEOUT)
     whole = probe(program, capture).stdout
     ok = result.returncode == 0 and collector.data == whole
     tap.say(ok, 'uplink', [] if ok else

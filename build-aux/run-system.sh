@@ -4,7 +4,8 @@
 # there are processors: each has namespaces and a switch of its own, and most of
 # its time is waiting.  Those that hold times or rates against each other run
 # alone, at the end.  They say themselves what they need and skip when it is
-# not there.  In: top_srcdir, TALLY, PREFIX (an installation) or OVSEXT_BUILD (a
+# not there; each ends itself after LIMIT seconds (lib.sh), before $TALLY would.
+# In: top_srcdir, TALLY, PREFIX (an installation) or OVSEXT_BUILD (a
 # build directory), JOBS.
 alone='budget policy-load quickstart throughput'
 tests=${top_srcdir:?}/tests/system

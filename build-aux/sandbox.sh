@@ -295,10 +295,11 @@ sandbox_quiet_ip6() {
     echo 1 >$conf/default/disable_ipv6
 }
 
-# Waits at most SECONDS until COMMAND succeeds.
+# Waits at most SECONDS until COMMAND succeeds; SANDBOX_PATIENCE times as long
+# where that is set.
 sandbox_wait() {
     local ends
-    ends=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    ends=$((${EPOCHREALTIME/./} + $1 * 1000000 * ${SANDBOX_PATIENCE:-1}))
     shift
     until "$@" >/dev/null 2>&1; do
         test "${EPOCHREALTIME/./}" -lt "$ends" || return 1
@@ -420,7 +421,7 @@ switch_stop() {
     local pid
     pid=$(switch_pid) || return 0
     test -n "$pid" || return 0
-    timeout 10 ovs-appctl -t ovs-vswitchd exit "$@" >/dev/null
+    timeout 30 ovs-appctl -t ovs-vswitchd exit "$@" >/dev/null
     sandbox_wait 15 switch_gone "$pid" && return 0
     kill -KILL "$pid"
     sandbox_wait 5 switch_gone "$pid"
@@ -607,7 +608,7 @@ collector_start() {
         --certificate "$PKI/collector.pem" --ca-cert "$PKI/site-ca.pem" \
         --output "$RECORDS_FILE" --log-file="$OVS_LOGDIR/collector.log" \
         "$@"
-    sandbox_wait 5 collector_listens
+    sandbox_wait 15 collector_listens
 }
 
 collector_listens() {
@@ -658,7 +659,7 @@ uplink_active() {
 }
 
 appctl() {
-    timeout 15 ovs-appctl -t ovs-vswitchd "$@"
+    timeout 60 ovs-appctl -t ovs-vswitchd "$@"
 }
 
 # flush [INSPECTOR]: all that is open becomes records.
@@ -733,13 +734,16 @@ census() {
         "$($RECORDS sum "$RECORDS_FILE" --inspector 2 | cut -d' ' -f3-)"
 }
 
-# The same, taken until two in a row are equal: neighbours are still being
-# probed some seconds after the last word.
+# The same, taken until three in a row are equal: neighbours are still being
+# probed some seconds after the last word, and the last records may be on their
+# way to the collector.
 census_at_rest() {
-    local last='' now i
-    for ((i = 0; i < 40; i++)); do
+    local last='' now i same=0
+    for ((i = 0; i < 60; i++)); do
         now=$(census "$1") || return 1
-        if test "$now" = "$last"; then
+        if test "$now" != "$last"; then
+            same=0
+        elif test $((same += 1)) = 2; then
             echo "$now"
             return 0
         fi

@@ -8,7 +8,6 @@
 # (_ovs_inspect_reply); let a command of ovs-inspectctl be missing in --help;
 # do not ask who completed ovs-appctl before.
 . "$(dirname "$0")/lib.sh"
-LIMIT=120
 system_test "$@"
 
 installed=$PREFIX/etc/bash_completion.d
@@ -32,10 +31,12 @@ completes() {
         printf "%s\n" "${COMPREPLY[@]}" | sed "s/ *$//" | sort -u | xargs
     ' bash "$source" "$installed" "$1"
 }
-offers() { check "$1 -> $2" equal "$(completes "$1")" "$2"; }
+# Whoever completes waits a second at most for a program, and then offers less.
+offers() { is_soon "$1 -> $2" 3 "$2" completes "$1"; }
+has_word() { completes "$1" | grep -qw -- "$2"; }
 # offers_too LINE WORD: among others.
 offers_too() {
-    check "$1 -> ... $2 ..." eval "grep -qw -- '$2' <<<'$(completes "$1")'"
+    check_soon "$1 -> ... $2 ..." 3 has_word "$1" "$2"
 }
 
 need "certificates can be made" pki_init
@@ -91,7 +92,7 @@ all_options() {
              sed 's/^[ ,]*//' | sort -u)
 }
 for program in ovs-inspectctl ovs-inspect-collector ovs-inspect-probe; do
-    check "$program: every option" all_options $program
+    check_soon "$program: every option" 3 all_options $program
 done
 offers 'ovs-inspect-probe --fo' --format=
 offers 'ovs-inspect-probe --format=' 'ipfix json'

@@ -19,7 +19,6 @@
 # The traffic is random, from SEED (printed).  Mutations that make it fail: in
 # insp_table's report, leave out foreign_packets; in the worker, count a
 # remainder's packet only once per batch.
-LIMIT=240
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 
@@ -69,8 +68,8 @@ learn() {
     local v w
     for v in a b c d; do
         for w in 1 2 3 4; do
-            vm $v ping -q -c 1 -W 2 10.0.0.$w >/dev/null || return 1
-            vm $v ping -q -c 1 -W 2 fd00::$w >/dev/null || return 1
+            vm $v ping -q -c 1 -W 10 10.0.0.$w >/dev/null || return 1
+            vm $v ping -q -c 1 -W 10 fd00::$w >/dev/null || return 1
         done
     done
 }

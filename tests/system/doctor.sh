@@ -13,7 +13,6 @@
 #
 # Mutations that make it fail: let is_used() say true; compare SOON_DAYS with
 # seconds; leave out examine_schema().
-LIMIT=400
 PKI_DAYS=400
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
@@ -236,7 +235,7 @@ fault "records are cut down" warning metadata '"connections"'
 check "back" ovs-vsctl remove Inspector vms other_config metadata-level
 mended "metadata"
 check "flow_limit=8" vms flow_limit=8
-sleep 1
+check "in force" in_force vms
 check "200 connections" vm a "$traffic" connections 10.0.0.2 7 200 20
 fault "connections make room" warning connections flow_limit
 check "flow_limit as ever" ovs-vsctl clear Inspector vms flow_limit

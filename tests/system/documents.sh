@@ -17,7 +17,6 @@
 # Mutations that make it fail: a wrong word in any command of a document; let
 # "enabled=false" be looked at only at the next start (ovs-ext/rows.c).
 . "$(dirname "$0")/lib.sh"
-LIMIT=400
 system_test "$@"
 
 top=$TESTS_HOME/../..
@@ -110,7 +109,7 @@ clean() {
         pid=$(cat "$SANDBOX_DIR/pid/$name")
         kill -- "-$pid" 2>/dev/null
     done
-    for name in $BACKGROUND ips waf fw ids; do
+    for name in $BACKGROUND talk ips waf fw ids; do
         sandbox_kill "$name"
     done
     BACKGROUND=
@@ -190,9 +189,14 @@ doc_ovs_ext_schema_inspect_xml() {
 # Before a block, after a block
 # -----------------------------
 
+# One connection is over, another one is there for whoever looks: the first is
+# shown for a second only.
 before_talk() {
+    sandbox_kill talk
     vm a ping -q -c 3 -i 0.2 10.0.0.2 &&
-        vm a "$traffic" tcp 10.0.0.2 80 1000
+        vm a "$traffic" tcp 10.0.0.2 80 1000 || return 1
+    vm_spawn a talk "$traffic" tcp 10.0.0.2 80 1000 600
+    sandbox_wait 5 eval 'appctl inspect/flows | grep -q "10\.0\.0\.2:80"'
 }
 
 then_connected() {
@@ -477,7 +481,7 @@ block() {           # N KIND BEFORE THEN STATUS
             return 1
         }
     else
-        timeout 40 env -C "$work" bash -euo pipefail "$script" \
+        timeout 120 env -C "$work" bash -euo pipefail "$script" \
             </dev/null >"$said" 2>&1
         status=$?
         test $status = "$5" || {

@@ -11,6 +11,7 @@ NSH go through.
     --mark LOG        a line of JSON (as wire.py writes) for each frame
     --count FILE      counters as JSON, on SIGUSR1 and at the end
     --hold SECONDS    sends each so much later
+    --hold-until FILE sends them when FILE is there
     --drop N          loses each N-th
     --duplicate       sends each twice
     --flood           sends each out of all interfaces
@@ -25,6 +26,7 @@ Probes are not marked, held, dropped or changed.
 import argparse
 import heapq
 import json
+import os
 import select
 import signal
 import struct
@@ -78,6 +80,7 @@ class Function:
         self.ports = [wire.Packets(i) for i in args.iface]
         self.log = wire.Log(args.mark) if args.mark else None
         self.late = []
+        self.held = []
         self.n = 0
         self.counts = {'in': [0, 0], 'out': [0, 0], 'probes': 0,
                        'injected': 0, 'dropped': 0}
@@ -102,6 +105,12 @@ class Function:
                 break
             time.sleep(0.0005)  # Its queue is full, or the link is down.
 
+    def give_held(self):
+        if self.held and os.path.exists(self.args.hold_until):
+            for port, frame in self.held:
+                self.put(port, frame)
+            self.held.clear()
+
     def take(self, port, frame):
         if frame[12:14] == PROBE:
             self.counts['probes'] += 1
@@ -120,7 +129,9 @@ class Function:
             frame = change(self.args.change, frame)
         for to in self.others(port):
             for _ in range(2 if self.args.duplicate else 1):
-                if self.args.hold:
+                if self.args.hold_until:
+                    self.held.append((to, frame))
+                elif self.args.hold:
                     heapq.heappush(self.late, (
                         time.monotonic() + self.args.hold, self.n, to,
                         frame))
@@ -143,14 +154,17 @@ class Function:
             while self.late and self.late[0][0] <= now:
                 _, _, port, frame = heapq.heappop(self.late)
                 self.put(port, frame)
+            self.give_held()
             wait = self.late[0][0] - now if self.late else 10
+            if self.held:
+                wait = min(wait, 0.02)
             if self.args.inject:
                 if now >= following:
                     self.inject(seq)
                     seq += 1
                     following = now + 0.02
                 wait = min(wait, 0.02)
-            for port in select.select(self.ports, [], [], wait)[0]:
+            for port in select.select(self.ports, [], [], max(wait, 0))[0]:
                 for _ in range(64):
                     frame = port.receive()
                     if frame is None:
@@ -165,6 +179,7 @@ def main():
     parser.add_argument('--mark')
     parser.add_argument('--count')
     parser.add_argument('--hold', type=float)
+    parser.add_argument('--hold-until', metavar='FILE')
     parser.add_argument('--drop', type=int)
     parser.add_argument('--inject', action='append', default=[])
     parser.add_argument('--change', choices=('dst', 'src', 'mac', 'port',
@@ -174,9 +189,9 @@ def main():
     args = parser.parse_args()
     if len(args.iface) > 2:
         parser.error('two interfaces at the most')
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     function = Function(args)
     signal.signal(signal.SIGUSR1, lambda *_: function.write_counts())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         function.run()
     except KeyboardInterrupt:

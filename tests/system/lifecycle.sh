@@ -12,7 +12,6 @@ traffic=$TESTS_HOME/traffic.py
 udp() {             # COUNT LOCAL-PORT: echoed, or the test fails.
     test "$(vm a "$traffic" udp 10.0.0.2 7 "$1" 100 "$2")" = "$1"
 }
-inspected() { stats vms inspected_packets; }
 
 host_up
 check "bridge" bridge br0
@@ -25,32 +24,34 @@ check_soon "server" 5 vm_listens b tcp 7
 # On, off, on.
 check "forwarding without an inspector" udp 5 4000
 check "inspector" make_inspector vms 1 up br0
-check_soon "active" 3 status_is Inspector vms state active
+check_soon "active" 3 is_active vms
 before=$(inspected)
 check "forwarding with it" udp 10 4001
 check "counts" test $(($(inspected) - before)) -ge 20
 check "enabled=false" ovs-vsctl set Inspector vms enabled=false
 check_soon "says disabled" 3 status_is Inspector vms state disabled
+check "no flow is of before" appctl revalidator/wait
 before=$(inspected)
 check "forwarding goes on" udp 10 4002
 is "nothing is inspected" "$(inspected)" "$before"
 check "enabled=true" ovs-vsctl set Inspector vms enabled=true
-check_soon "says active" 3 status_is Inspector vms state active
+check_soon "says active" 3 is_active vms
 before=$(inspected)
 check "forwarding goes on again" udp 10 4003
 check "counts again" test $(($(inspected) - before)) -ge 20
 check "select=flows" ovs-vsctl set Inspector vms select=flows
-sleep 0.3
+check "in force" in_force vms
 before=$(inspected)
 check "forwarding with select=flows" udp 5 4004
 is "inserts nothing" "$(inspected)" "$before"
 check "back" ovs-vsctl remove Inspector vms select flows
 check "taken off the bridge" ovs-vsctl clear Bridge br0 inspectors
 check_soon "says unused" 3 status_is Inspector vms state unused
+check "no flow is of before" appctl revalidator/wait
 check "forwarding without it" udp 5 4005
 check "back on the bridge" ovs-vsctl add Bridge br0 inspectors \
     "$(row Inspector vms)"
-check_soon "says active" 3 status_is Inspector vms state active
+check_soon "says active" 3 is_active vms
 flush
 is "what passed meanwhile was not inspected" \
     "$(records 'src_port == 4005' || true)" 0
@@ -60,8 +61,9 @@ check_soon "cur_cfg follows" 3 eval \
 
 # A port with the same name is another port: neither the connection nor the
 # identity is inherited.
-vm_spawn a talk "$traffic" tcp 10.0.0.2 7 1000 20 4100
-sleep 0.5
+vm_spawn a talk "$traffic" tcp 10.0.0.2 7 1000 300 4100
+talks() { appctl inspect/flows | grep -q 4100; }
+check_soon "a connection" 5 talks
 old=$(vm_id a)
 check "port a goes" ovs-vsctl del-port br0 a
 check_soon "its connection ends as detached" 4 records \
@@ -69,7 +71,8 @@ check_soon "its connection ends as detached" 4 records \
      src_vm.id == '$old'"
 check "another a comes" plug a br0 "$(vm a cat /sys/class/net/eth0/address)" \
     1fffffff-0000-4000-8000-000000000001 5affffff-0000-4000-8000-000000000001
-sleep 1
+check "it is known" in_force vms
+check_soon "there is a way" 5 vm a ping -q -c 1 -W 1 10.0.0.2
 check "it talks" udp 5 4101
 flush
 check_soon "as its new self" 3 records \
@@ -130,7 +133,7 @@ check "gone" ovs-vsctl --no-wait del-br brk -- destroy Inspector kern
 
 # A table of eight connections.
 check "flow_limit=8" ovs-vsctl set Inspector vms flow_limit=8
-sleep 1
+check "in force" in_force vms
 check "200 connections get through" vm a "$traffic" connections 10.0.0.2 7 \
     200 20
 check "and datagrams" udp 20 4400
@@ -150,7 +153,7 @@ check "flow_limit as ever" ovs-vsctl clear Inspector vms flow_limit
 # ovs-vswitchd ends and comes back; and is killed and comes back.
 restart() {
     "$@" && switch_start && sandbox_wait 10 eval \
-        'status_is Inspector vms state active && uplink_active up'
+        'is_active vms && uplink_active up'
 }
 check "restart" restart switch_stop
 check "forwards" sandbox_wait 5 udp 5 0
@@ -165,11 +168,12 @@ flush
 check_soon "reports" 3 records 'src_port == 4501'
 
 # Everything is taken away under traffic.
-vm_spawn a steady "$traffic" steady 10.0.0.2 7 3
+vm_spawn a steady "$traffic" steady 10.0.0.2 7 300
 sleep 1
 check "all rows destroyed at once" ovs-vsctl -- destroy Inspector vms \
     -- destroy Inspect_Uplink up
-wait "$(cat "$SANDBOX_DIR/pid/steady")"
+sleep 1
+sandbox_kill steady
 read -r sent got longest <"$SANDBOX_DIR/out/steady"
 is "no packet was lost by it (longest gap $longest ms)" "$got" "$sent"
 host_down

@@ -16,7 +16,6 @@
 # Mutation that makes it fail (tried): take a lost probe for an answer (the gap
 # does not end).  Ought to (not tried): keep the state of a port that is gone;
 # leave fail_mode=closed out.
-LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"
@@ -30,15 +29,15 @@ went() { "$WIRE" count "$MARKS/f" "run == $RUN"; }
 
 stream() {          # From a to b until "sandbox_kill stream".
     RUN=$((RUN + 1))
-    vm_spawn a stream "$WIRE" send eth0 1 2 run=$RUN count=20000 gap=0.003
+    vm_spawn a stream "$WIRE" send eth0 1 2 run=$RUN count=1000000 gap=0.003
     sandbox_wait 10 stream_flows
 }
 stream_flows() { test "$(went)" -gt 100; }
 
-grows() {           # COMMAND...: its number does, within 3 s.
+grows() {           # COMMAND...: its number does, within 15 s.
     local i before
     before=$("$@")
-    for ((i = 0; i < 30; i++)); do
+    for ((i = 0; i < 150; i++)); do
         sleep 0.1
         test "$("$@")" -gt "$before" && return 0
     done

@@ -12,7 +12,6 @@
 #
 # Mutations that make it fail: keep the table of a disabled inspector; leave
 # is_affordable() out; count anew what begins after enabled=true.
-LIMIT=240
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 
@@ -20,7 +19,6 @@ traffic=$TESTS_HOME/traffic.py
 udp() {             # COUNT LOCAL-PORT: echoed, or the test fails.
     test "$(vm a "$traffic" udp 10.0.0.2 7 "$1" 100 "$2")" = "$1"
 }
-inspected() { stats vms inspected_packets; }
 of_status() {       # KEY: kB of ovs-vswitchd.
     sed -n "s/^$1:[^0-9]*\\([0-9]*\\).*/\\1/p" "/proc/$(switch_pid)/status"
 }
@@ -71,7 +69,7 @@ is "ovs-inspectctl size says the same, in MiB" \
     "$(awk "BEGIN { printf \"%.1f MiB\", $size / 1024 }")"
 # Connections make pages real.
 check "4000 connections" vm a "$traffic" connections 10.0.0.2 7 4000 50
-vm_spawn a steady "$traffic" steady 10.0.0.2 7 6
+vm_spawn a steady "$traffic" steady 10.0.0.2 7 600
 check_soon "the datapath has the action" 5 has_action
 sleep 1
 taken=$(of_status VmSize)
@@ -81,9 +79,9 @@ threads=$(threads)
 # Off.
 began=${EPOCHREALTIME/./}
 check "enabled=false" vms enabled=false
-check_soon "the action is gone" 3 not has_action
+check_within "the action is gone" 3 not has_action
 took=$(((${EPOCHREALTIME/./} - began) / 1000))
-check "that took $took ms" test $took -lt 2500
+check "that took $took ms" test $took -lt $((2500 * $(busy)))
 check "no datapath flow has it" has_none
 before=$(inspected)
 check_soon "says disabled" 3 disabled
@@ -100,7 +98,7 @@ no_more_threads() { test "$(threads)" -le "$threads"; }
 check_soon "no thread more than before" 5 no_more_threads
 check_soon "what was open was reported" 5 records \
     "dest_port == 7 and proto == 'UDP' and flow.pkts_toserver > 10"
-wait "$(cat "$SANDBOX_DIR/pid/steady")"
+sandbox_kill steady
 read -r sent got longest <"$SANDBOX_DIR/out/steady"
 is "no packet was lost by it (longest gap $longest ms)" "$got" "$sent"
 check "traffic goes on" udp 20 4100
@@ -124,7 +122,7 @@ check_soon "4000 connections are in the statistics" 8 eval \
 begun=$(begun)
 for ((i = 0; i < 10; i++)); do
     vms enabled=true
-    sandbox_wait 5 status_is Inspector vms state active || break
+    sandbox_wait 5 is_active vms || break
     udp 3 $((4200 + i)) || break
     vms enabled=false
     sandbox_wait 5 disabled || break
@@ -133,7 +131,7 @@ is "on and off ten times" $i 10
 check_soon "no memory is left behind" 15 given_back
 check_soon "no thread either" 5 no_more_threads
 check "on" vms enabled=true
-check_soon "active" 5 status_is Inspector vms state active
+check_soon "active" 5 is_active vms
 before=$(inspected)
 check "traffic" udp 10 4300
 check "is inspected" test $(($(inspected) - before)) -ge 20

@@ -4,8 +4,6 @@
 # inspector "vms" on br-int.
 
 traffic=$TESTS_HOME/traffic.py
-inspected() { stats vms inspected_packets; }
-
 # quiet VM: neighbours that are known stay known.
 quiet() {
     vm "$1" sh -c 'cd /proc/sys/net/ipv4/neigh
@@ -95,7 +93,7 @@ def receive(seconds, ethertype):
 ask = struct.pack('!HHBBH6s4s6s4s', 1, 0x800, 6, 4, 1, me,
                   bytes([10, 0, 1, 1]), bytes(6), bytes([10, 0, 1, 2]))
 s.send(frame(b'\xff' * 6, 0x806, ask))
-answer = receive(3, 0x806)
+answer = receive(15, 0x806)
 if not answer:
     sys.exit('no neighbour')
 peer, got = answer[22:28], 0
@@ -105,7 +103,7 @@ for i in range(count):
                      bytes([10, 0, 1, 1]), bytes([10, 0, 1, 2]))
     ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
     s.send(frame(peer, 0x800, ip + udp))
-    data = receive(2, 0x800)
+    data = receive(10, 0x800)
     got += data is not None and data[36:38] == struct.pack('!H', port)
 print(got)
 END
@@ -118,8 +116,7 @@ subport() {
     settle vms
     before=$(inspected)
     is "subport $1: echoed" "$(vlan_talk "$1" "$3" 4201)" "$3"
-    sleep 0.3
     # And the question for the neighbour: a flooded copy, and its answer.
-    is "subport $1: each inspected once" $(($(inspected) - before)) \
+    more "subport $1: each inspected once" "$before" \
         $((2 * $3 + 2))
 }

@@ -96,7 +96,7 @@ check "inline" ovs-vsctl --timeout=20 set Inspector vms mode=inline
 ruled() {
     ovs-inspectctl add-rule vms fact action=drop direction=from-vm \
         source="$1" service=udp/7 >/dev/null || return 1
-    vm "$2" timeout 10 "$traffic" udp "$3" 7 3 100 "$4"
+    vm "$2" timeout 30 "$traffic" udp "$3" 7 3 100 "$4"
     ovs-inspectctl del-rule vms fact >/dev/null
 }
 settled virt 10.0.0.3
@@ -228,8 +228,8 @@ check "inline" ovs-vsctl --timeout=20 set Inspector vms mode=inline
 check "a rule on the first" no_echo
 check "and on the second" no_echo second
 is "it holds on the first" \
-    "$(vm guest timeout 10 "$traffic" udp 10.0.0.2 7 3 100 4302)" 0
-vm_spawn guest talk1 "$traffic" tcp 10.0.0.2 7 1000 60 4300
+    "$(vm guest timeout 30 "$traffic" udp 10.0.0.2 7 3 100 4302)" 0
+vm_spawn guest talk1 "$traffic" tcp 10.0.0.2 7 1000 600 4300
 check_soon "it talks on the first" 20 eval \
     'appctl inspect/flows | grep -q ":4300 "'
 check "it is gone from the first" ovs-vsctl --timeout=20 del-port br-int \
@@ -237,7 +237,7 @@ check "it is gone from the first" ovs-vsctl --timeout=20 del-port br-int \
 check "it runs on the second" second ovs-vsctl --timeout=20 set Interface \
     guest2 external_ids:iface-status=active
 is "the rule has come along" \
-    "$(vm guest2 timeout 10 "$traffic" udp 10.0.0.9 7 3 100 4303)" 0
+    "$(vm guest2 timeout 30 "$traffic" udp 10.0.0.9 7 3 100 4303)" 0
 check "it goes" second ovs-inspectctl del-rule vms no-echo
 check "it talks there" eval 'test "$(vm guest2 "$traffic" udp 10.0.0.9 7 10 \
     100 4301)" = 10'
@@ -371,7 +371,7 @@ ovn() {
         mode=inline && ovs-inspectctl add-rule vms no-echo action=drop \
         service=udp/7'
     is "OVN: takes effect" \
-        "$(vm oa timeout 5 "$traffic" udp 10.3.0.2 7 3 100 6002)" 0
+        "$(vm oa timeout 30 "$traffic" udp 10.3.0.2 7 3 100 6002)" 0
     check "OVN: gone" ovs-inspectctl del-rule vms no-echo
     once "OVN, inline" oa ob 10.3.0.2
     is "OVN: nothing was lost" "$(stats vms lost)" 0

@@ -20,7 +20,6 @@
 # (lib/engine/overload.c); return PORTS from last_depth() (apply.c): what is
 # established is cut; leave the OVERLOAD remainder unjudged (worker.c): the
 # denied kind arrives.
-LIMIT=420
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"

@@ -15,7 +15,6 @@
 # comes back by (loop); take a probe that comes back by the wrong arm for an
 # answer (loop).  Ought to (not tried): count no packets of an entry
 # (duplicates); let what was not sent to the function meet the flow table.
-LIMIT=600
 . "$(dirname "$0")/lib.sh"
 system_test "$@"
 . "$TESTS_HOME/functions.bash"
@@ -67,17 +66,23 @@ all_once() {
         --not "$SEEN/b" --not "$SEEN/c"
 }
 
+both_got() {
+    echo "$("$WIRE" count "$SEEN/b" "run == $THERE")" \
+        "$("$WIRE" count "$SEEN/a" "run == $BACK")"
+}
+
 # no_more N: what arrives are as many as were sent, whichever these are.
 no_more() {
     exchange "$1" || return 1
+    sandbox_wait 3 prints "$1 $1" both_got
     sleep 1
-    equal "$("$WIRE" count "$SEEN/b" "run == $THERE") $("$WIRE" count \
-        "$SEEN/a" "run == $BACK")" "$1 $1" &&
+    equal "$(both_got)" "$1 $1" &&
     equal "$("$WIRE" count "$SEEN/c" "run in ($THERE, $BACK)")" 0
 }
 
 # The function got each packet once: nothing runs in circles.
 no_storm() {        # NAME PACKETS-BEFORE EXPECTED
+    sandbox_wait 2 prints $(($2 + $3)) fn "$1" in
     sleep 0.5
     equal $(($(fn "$1" in) - $2)) "$3" && stays_so "$1"
 }
@@ -89,6 +94,7 @@ stays_so() {
 }
 quiet_and_balanced() {
     sleep 2
+    sandbox_wait 3 balanced "$@"
     balanced "$@"
 }
 
@@ -158,9 +164,8 @@ lost "packets do not arrive" f a b
 check "probes do not come through: it is down" \
     function_is f probes-lost 5
 through "and bypassed" "" a b
-sleep 2
-is "those that it had are lost by flight_timeout" \
-    $(($(fn f lost.timeout) - lost_before)) 20
+is_soon "those that it had are lost by flight_timeout" 4 \
+    $((lost_before + 20)) fn f lost.timeout
 check "f forwards" function_run f
 through "through it again" f a b
 

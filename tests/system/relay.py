@@ -27,11 +27,11 @@ class Relay:
         self.to = to
         self.rate, self.delay = float(rate), float(delay)
         self.late = []                  # (when, to, bytes), in order.
-        self.listener = socket.create_server(listen)
         self.pairs = {}
         self.silent = self.cut = False
         signal.signal(signal.SIGUSR1, self.on_cut)
         signal.signal(signal.SIGUSR2, self.on_silent)
+        self.listener = socket.create_server(listen)    # Signals may come.
 
     def on_cut(self, *_):
         self.cut = True

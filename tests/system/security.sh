@@ -74,17 +74,17 @@ no_certificate() {
     timeout 5 openssl s_client -connect "127.0.0.1:$COLLECTOR_PORT" \
         -CAfile "$PKI/site-ca.pem" -quiet </dev/null \
         >"$SANDBOX_DIR/out/s_client" 2>&1
-    sleep 0.3
-    log_says '127.0.0.1.*(did not return a certificate|no certificate|peer)'
+    sandbox_wait 3 log_says "$shown_none" && log_says "$shown_none"
 }
+shown_none='127.0.0.1.*(did not return a certificate|no certificate|peer)'
 check "a peer without a certificate is refused, with the reason" \
     no_certificate
 plain_text() {
     exec 9<>"/dev/tcp/127.0.0.1/$COLLECTOR_PORT" &&
     echo '{"event_type":"flow"}' >&9
     exec 9>&-
-    sleep 0.5
-    log_says '127.0.0.1.*(wrong version|handshake|http request|TLS|packet)'
+    sandbox_wait 3 log_says \
+        '127.0.0.1.*(wrong version|handshake|http request|TLS|packet)'
 }
 check "plain text is refused, with the reason" plain_text
 old_tls() {

@@ -119,13 +119,13 @@ def closed(sock):
     except OSError as e:
         return str(e)
     finally:
-        sock.settimeout(30)
+        sock.settimeout(60)
     return None
 
 
 def connect(args):
     host, _, port = args.target.rpartition(':')
-    sock = socket.create_connection((host.strip('[]'), int(port)), 30)
+    sock = socket.create_connection((host.strip('[]'), int(port)), 60)
     if args.silent:
         return sock
     context = ssl.create_default_context(cafile=args.ca)
@@ -181,7 +181,7 @@ def main():
     for sock in socks:
         if isinstance(sock, ssl.SSLSocket):
             try:
-                sock.settimeout(5)
+                sock.settimeout(30)
                 sock.unwrap()
             except OSError:
                 pass

@@ -94,7 +94,7 @@ def main(path1, path2, seed, n_packets, what='mixed'):
                 sent += 1
             pending[side] = b''.join(frames)
         readable, writable, _ = select.select(
-            streams, [s for s, p in zip(streams, pending) if p], [], 5)
+            streams, [s for s, p in zip(streams, pending) if p], [], 60)
         if not readable and not writable:
             sys.exit('nothing moves: are the ports in a bridge?')
         for s in readable:

@@ -87,7 +87,9 @@ def talk(log, s, speak):
                 s.settimeout(left)
                 try:
                     data = s.recv(65536)
-                except socket.timeout:
+                except TimeoutError as e:
+                    if e.errno:         # The connection's, not the wait's.
+                        raise
                     continue
                 if not data:
                     log.state('closed')
@@ -116,9 +118,9 @@ def hear(log, host, port):
 
 
 def push(log, port):
-    listener = socket.create_server(('', int(port)))
     waiting = []
     signal.signal(signal.SIGUSR1, lambda *_: waiting.append(1))
+    listener = socket.create_server(('', int(port)))
     s, _ = listener.accept()
 
     def speak(s):

@@ -12,7 +12,6 @@
 # Mutations that make it fail: no templates first on a connection; a wrong
 # length of a message; frames without the ALPN.
 . "$(dirname "$0")/lib.sh"
-LIMIT=120
 system_test "$@"
 
 traffic=$TESTS_HOME/traffic.py
@@ -130,7 +129,8 @@ if test -n "$with_stunnel"; then
     check "the switch goes" switch_stop --cleanup
     ends() { ! ss -Htn 'sport = :4741' | grep -q ESTAB; }
     check_soon "and the connection" 5 ends
-    sleep 1
+    read_it() { ! pgrep -x ipfixDump; }
+    check_soon "ipfixDump has read all of it" 5 read_it
     complaints() { grep -v '^$' "$OUT/dump-errors"; }
     check "ipfixDump has no complaint" not complaints
     flows() { grep -c 'destinationTransportPort : 7$' "$OUT/dump"; }

@@ -7,7 +7,6 @@
 # Mutations that make it fail: in export/tls-peer.c, accept any verdict, any
 # name, or a handshake in which no PSK was selected.
 . "$(dirname "$0")/lib.sh"
-LIMIT=240
 system_test "$@"
 
 need "certificates" pki_init

@@ -54,7 +54,7 @@
 /* Without a packet for that long it ends; with --may-lose, what is missing is
  * written off.  Otherwise that would be two windows under way, as soon as
  * someone is merely slow. */
-#define GIVE_UP_NS      UINT64_C(10000000000)
+#define GIVE_UP_NS      UINT64_C(60000000000)
 #define WRITE_OFF_NS    UINT64_C(1000000000)
 #define MAX_TRACES      8
 #define LATENCY_US      2000000 /* Beyond: in the last bucket. */

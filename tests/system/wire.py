@@ -412,7 +412,7 @@ def trip(run, count, to, via, never, where, expect, any_order):
 def do_trip(*words):
     run, count = int(words[0]), int(words[1])
     o = {'--to': [], '--via': [], '--not': [], '--where': ['True'],
-         '--expect': ['True'], '--wait': ['4'], '--any': ['']}
+         '--expect': ['True'], '--wait': ['20'], '--any': ['']}
     for key, value in zip(words[2::2], words[3::2]):
         if key in ('--via', '--not'):
             o[key].append(value)

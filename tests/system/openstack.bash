@@ -4,6 +4,7 @@
 # inspector "vms" on br-int.
 
 traffic=$TESTS_HOME/traffic.py
+
 # quiet VM: neighbours that are known stay known.
 quiet() {
     vm "$1" sh -c 'cd /proc/sys/net/ipv4/neigh

@@ -210,6 +210,7 @@ EXTRA_DIST += \
 	tests/packages/debian.sh \
 	tests/packages/host.sh \
 	tests/packages/lib.sh \
+	tests/packages/piuparts.sh \
 	tests/packages/traffic.py
 check-packages:
 	@top_srcdir=$(abs_top_srcdir) OVSEXT_BUILD=$(abs_builddir) \

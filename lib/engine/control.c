@@ -283,7 +283,9 @@ insp_control_turn(struct insp_engine *engine)
     uint64_t pushed = insp_ring_head(engine->ring);
     bool drained;
 
-    engine->wall_offset_ns = engine->host.wall_ns(engine->host.aux) - now_ns;
+    atomic_store_explicit(&engine->wall_offset_ns,
+                          engine->host.wall_ns(engine->host.aux) - now_ns,
+                          memory_order_relaxed);
     turn_configuration(engine);
     insp_requests_take(engine);
     drained = turn_tables(engine, now_ns);

@@ -259,7 +259,8 @@ insp_engine_get_stats(struct insp_engine *engine,
         const struct insp_inspector *inspector = &engine->inspectors[i];
 
         if (INSP_READ(inspector->id) && !inspector->left_round) {
-            get_stats(engine, inspector, engine->wall_offset_ns, &rows[n++]);
+            get_stats(engine, inspector, INSP_READ(engine->wall_offset_ns),
+                      &rows[n++]);
         }
     }
     pthread_mutex_unlock(&engine->inspectors_mutex);

@@ -315,7 +315,7 @@ struct insp_engine {
     uint32_t mark;
     uint64_t flow_id_secret;
     uint32_t incarnation;
-    uint64_t wall_offset_ns; /* Wall clock less monotonic. */
+    _Atomic uint64_t wall_offset_ns; /* Wall clock less monotonic. */
 
     struct insp_ring *ring;   /* C to X. */
     struct insp_drain *drain; /* X. */

@@ -40,7 +40,7 @@ begin_waiting(struct insp_engine *engine, enum insp_record_type type)
 static uint64_t
 wall(const struct insp_engine *engine, uint64_t monotonic_ns)
 {
-    return monotonic_ns + engine->wall_offset_ns;
+    return monotonic_ns + INSP_READ(engine->wall_offset_ns);
 }
 
 static bool

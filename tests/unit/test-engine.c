@@ -368,8 +368,9 @@ test_absurd_flow_limit(void)
 }
 
 /* Sums over ports after a flush equal what was inspected, with workers on
- * both directions of the same connections and a configuration that keeps
- * changing.  Mutation: forget a packet of 32 in run_stages(). */
+ * both directions of the same connections, a configuration that keeps
+ * changing and statistics that are read all the while (for the thread
+ * sanitizer).  Mutation: forget a packet of 32 in run_stages(). */
 #define STRESS_WORKERS 4
 #define STRESS_BATCHES 4000
 
@@ -412,18 +413,47 @@ stress_main(void *stress_)
     return NULL;
 }
 
+/* Somebody who looks all the while, and has counted how often. */
+struct onlooker {
+    struct insp_engine *engine;
+    _Atomic bool stop;
+    unsigned int n_looks;
+};
+
+static void *
+onlooker_main(void *onlooker_)
+{
+    struct onlooker *o = onlooker_;
+
+    while (!atomic_load(&o->stop)) {
+        struct insp_inspector_stats s[2];
+        struct insp_port_stats ports[2];
+        struct insp_flow_row rows[4];
+
+        o->n_looks += insp_engine_get_stats(o->engine, s, 2) == 1;
+        (void) insp_engine_get_port_stats(o->engine, ports, 2);
+        (void) insp_engine_unknown_id(o->engine);
+        (void) insp_engine_lacks_memory(o->engine);
+        (void) insp_engine_applied(o->engine);
+        (void) insp_engine_list(o->engine, 0, rows, 4, 10);
+    }
+    return NULL;
+}
+
 static void
 test_sums_under_stress(void)
 {
     struct insp_inspector_config inspector = make_inspector();
     struct insp_engine_config config = make_config(&inspector);
     struct insp_engine *engine = start(&config);
+    struct onlooker onlooker = { .engine = engine };
     struct stress stress[STRESS_WORKERS];
-    pthread_t threads[STRESS_WORKERS];
+    pthread_t threads[STRESS_WORKERS], looks;
     struct insp_port_stats ports[2];
     struct insp_inspector_stats s;
     uint64_t bytes = 0;
 
+    pthread_create(&looks, NULL, onlooker_main, &onlooker);
     for (unsigned int i = 0; i < STRESS_WORKERS; i++) {
         stress[i] = (struct stress){ engine, i, 0 };
         pthread_create(&threads[i], NULL, stress_main, &stress[i]);
@@ -437,6 +467,9 @@ test_sums_under_stress(void)
         pthread_join(threads[i], NULL);
         bytes += stress[i].bytes;
     }
+    atomic_store(&onlooker.stop, true);
+    pthread_join(looks, NULL);
+    CU_ASSERT(onlooker.n_looks > 0);
     CU_ASSERT(insp_engine_flush(engine, 1, 20000));
     s = stats(engine);
     UNIT_EQ(s.seen_packets, STRESS_WORKERS * STRESS_BATCHES * 8);

@@ -199,9 +199,7 @@ ovs-results:
 
 # In every version of Open vSwitch that is supported.
 check-versions: all
-	@TALLY='$(PYTHON3) $(abs_top_srcdir)/build-aux/tally.py \
-	        --totals $(abs_builddir)/$(TOTALS) \
-	        --logs $(abs_builddir)/tests/logs' OVS_JOBS='$(OVS_JOBS)' \
+	@TALLY='$(TALLY_FROM_ANYWHERE)' OVS_JOBS='$(OVS_JOBS)' \
 	    $(abs_top_srcdir)/tests/versions.sh $(abs_builddir) $(VERSIONS)
 
 # All 2,500 of them, on both trees: an hour.

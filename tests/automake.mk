@@ -5,6 +5,10 @@
 TOTALS = tests/totals
 TALLY = $(PYTHON3) $(srcdir)/build-aux/tally.py \
 	--totals $(TOTALS) --logs tests/logs
+# The same, for what runs in another folder.  (A variable, since a line that goes
+# on within quotes in a recipe would keep its backslash.)
+TALLY_FROM_ANYWHERE = $(PYTHON3) $(abs_top_srcdir)/build-aux/tally.py \
+	--totals $(abs_builddir)/$(TOTALS) --logs $(abs_builddir)/tests/logs
 
 include tests/unit/automake.mk
 include tests/fuzz/automake.mk
@@ -68,9 +72,7 @@ check-asan check-tsan:
 	    >configure.out 2>&1 || { cat configure.out; exit 1; }; }
 	@$(MAKE) --no-print-directory -C tests/$@ check-sanitized \
 	    SUITE=$(@:check-%=%) \
-	    TALLY='$(PYTHON3) $(abs_top_srcdir)/build-aux/tally.py \
-	        --totals $(abs_builddir)/$(TOTALS) \
-	        --logs $(abs_builddir)/tests/logs'
+	    TALLY='$(TALLY_FROM_ANYWHERE)'
 
 # In the build above: every program, under the suite's name.
 check-sanitized:

@@ -37,7 +37,7 @@ What both can see
   for heads nor for bodies; there only what the probe has said counts, as
   tshark then takes pieces for messages.
 * Dialogs inside of tunnels (GRE, VXLAN, Geneve, GTP, ...) and of link layers
-  that the probe does not read (PPP, MPLS, 802.11, LLC, three VLAN tags, ...)
+  that the probe does not read (PPP, MPLS, 802.11, FDDI, three VLAN tags, ...)
   are set aside, by the names that tshark gives to the layers (UNSEEN); the
   table says how many frames that are.  A capture of such a link type that the
   probe refuses is passed over.
@@ -136,8 +136,8 @@ WANTED_PARTIAL = WANTED + (' || http.request.uri || http.host || '
 AMONG = '\x1e'
 # What the probe does not look into: it says what a tunnel carries, and counts
 # what it cannot read, but reads no dialogs there.
-UNSEEN = {'arcnet', 'ayiya', 'fddi', 'geneve', 'gre', 'gtp', 'ipoib', 'llc',
-          'mpls', 'nflog', 'pktap', 'ppp', 'pppoes', 'vxlan', 'wlan'}
+UNSEEN = {'arcnet', 'ayiya', 'fddi', 'geneve', 'gre', 'gtp', 'ipoib', 'mpls',
+          'nflog', 'pktap', 'ppp', 'pppoes', 'vxlan', 'wlan'}
 VLANS = 2
 DNS_PORTS = (('5353', 'mdns'), ('5355', 'llmnr'))
 DNS_PORT, NETBIOS_PORT = '53', '137'

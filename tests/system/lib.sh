@@ -69,8 +69,12 @@ need() {
 check_soon() {
     local what=$1 seconds=$2
     shift 2
-    sandbox_wait "$seconds" "$@"
-    check "$what (within $seconds s)" "$@"
+    check "$what (within $seconds s)" soon "$seconds" "$@"
+}
+
+# soon SECONDS COMMAND...: it was true once; if not, what it says at last.
+soon() {
+    sandbox_wait "$@" || "${@:2}"
 }
 
 # check_within WHAT SECONDS COMMAND...: where the time is what is promised; only

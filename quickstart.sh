@@ -339,26 +339,10 @@ ids_counters() {
         "$(cat "$SANDBOX_DIR/witness.counts")"
 }
 
-# Who counts may be late on a busy machine: three times the same.
-ids_at_rest() {
-    local last='' now i same=0
-    for ((i = 0; i < 60 && same < 2; i++)); do
-        now=$(ids_counters)
-        if test "$now" = "$last"; then
-            same=$((same + 1))
-        else
-            same=0
-        fi
-        last=$now
-        sleep 0.3
-    done
-    echo "$now"
-}
-
 # What became of packets since the last phase, into PHASES.
 phase() {
     local now
-    now=$(ids_at_rest)
+    now=$(at_rest 0.3 ids_counters) # Who counts may be late.
     PHASES[$1]=$(census_difference "$now" "$IDS_LAST")
     IDS_LAST=$now
 }

@@ -734,13 +734,19 @@ census() {
         "$($RECORDS sum "$RECORDS_FILE" --inspector 2 | cut -d' ' -f3-)"
 }
 
-# The same, taken until three in a row are equal: neighbours are still being
-# probed some seconds after the last word, and the last records may be on their
-# way to the collector.
+# The same at rest: neighbours are still being probed some seconds after the last
+# word, and the last records may be on their way to the collector.
 census_at_rest() {
-    local last='' now i same=0
+    at_rest 0.5 census "$1"
+}
+
+# at_rest SECONDS COMMAND...: what it prints when that is the same three times in
+# a row, so far apart.  1: it fails, or never rests.
+at_rest() {
+    local last='' now i same=0 pause=$1
+    shift
     for ((i = 0; i < 60; i++)); do
-        now=$(census "$1") || return 1
+        now=$("$@") || return 1
         if test "$now" != "$last"; then
             same=0
         elif test $((same += 1)) = 2; then
@@ -748,7 +754,7 @@ census_at_rest() {
             return 0
         fi
         last=$now
-        sleep 0.5
+        sleep "$pause"
     done
     echo "$now"
     return 1
